@@ -1,0 +1,125 @@
+# Cronium. `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN      := $(CURDIR)/.bin
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+export PATH := $(BIN):$(PATH)
+export CGO_ENABLED ?= 0
+
+# Tools, pinned. They are built into .bin and never enter go.mod.
+TOOLS := \
+	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 \
+	google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 \
+	github.com/bufbuild/buf/cmd/buf@v1.75.0 \
+	github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 \
+	github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: help
+help: ## Print this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+## ---- use it ----
+
+.PHONY: up
+up: install build ## Start a hub and an agent here, run the examples, stay until Ctrl-C
+	@deploy/up
+
+.PHONY: demo
+demo: install build ## The same, then stop: succeeds only if every example did
+	@deploy/up --once
+
+.PHONY: install
+install: ## Install what is missing on this machine (Debian: apt; else says what)
+	@deploy/install
+
+.PHONY: build
+build: web ## Build bin/cronium-hub, -agent, -runner and cronium
+	@mkdir -p bin
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium-hub ./hub/cmd/hub
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium-agent ./agent/cmd/agent
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium-runner ./agent/cmd/runner
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium ./sdk/cmd/cronium
+
+.PHONY: web
+web: web/dist/index.html ## Build the dashboard
+
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/package-lock.json -type f 2>/dev/null)
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd web && npm run --silent build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+
+## ---- work on it ----
+
+.PHONY: check
+check: lint deps test-go ## The everyday check: lint, import rules, Go tests
+
+.PHONY: test
+test: install-test build check test-race test-web test-e2e test-kill generate-diff ## Everything, from a fresh clone on a fresh machine
+
+.PHONY: install-test
+install-test: ## Install what the tests need on top (Chromium, Valkey)
+	@deploy/install --test
+
+.PHONY: test-go
+test-go: web/dist/index.html
+	go test ./...
+
+# Data races are looked for where goroutines meet.
+.PHONY: test-race
+test-race:
+	CGO_ENABLED=1 go test -race ./agent/... ./hub/bus ./hub/run ./hub/runlog ./hub/schedule/... ./hub/dispatch ./hub/fleet ./hub/agentapi ./proto/...
+
+.PHONY: test-web
+test-web: web/node_modules/.package-lock.json ## Types, lint and unit tests of the dashboard
+	cd web && npm run --silent typecheck && npm run --silent lint && npm test --silent
+
+.PHONY: test-e2e
+test-e2e: build ## The dashboard in a real Chromium against a real hub
+	go test -count=1 -tags e2e -timeout 15m ./hub/hubtest/e2e
+
+.PHONY: test-kill
+test-kill: build ## kill -9 of agent, hub and PostgreSQL while runs are under way
+	go test -count=1 -tags e2e -timeout 15m ./hub/hubtest/kill
+
+.PHONY: deps
+deps: ## Hold every import against hub/deps.txt
+	go test -count=1 -run 'TestImports' ./hub
+
+.PHONY: lint
+lint: $(BIN)/.tools ## golangci-lint, buf lint, gofmt
+	golangci-lint run ./...
+	buf lint
+
+.PHONY: generate
+generate: $(BIN)/.tools ## Regenerate protos, SQL closets and goldens
+	buf generate
+	sqlc generate
+	go test ./hub/httpapi -run Golden -update
+	cd web && npm run --silent generate
+
+.PHONY: generate-diff
+generate-diff: $(BIN)/.tools web/node_modules/.package-lock.json ## Fail when a generated file is not what its source says
+	buf generate
+	sqlc generate
+	cd web && npm run --silent generate
+	git diff --exit-code -- proto hub web/src
+
+.PHONY: bench
+bench: build ## Measure against the floors of this machine, in one run; writes docs/benchmarks
+	go run ./hub/hubtest/bench
+
+.PHONY: tools
+tools: $(BIN)/.tools ## Build the pinned tools into .bin
+$(BIN)/.tools: Makefile
+	@mkdir -p $(BIN)
+	@for tool in $(TOOLS); do echo "install $$tool"; (cd / && GOFLAGS= GOBIN=$(BIN) go install $$tool); done
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove what was built (not .cronium, the data of make up)
+	rm -rf bin web/dist/assets web/dist/index.html web/node_modules $(BIN)
