@@ -1624,7 +1624,7 @@ func (x *RenewResponse) GetCertificate() *Certificate {
 	return nil
 }
 
-// UploadRequest carries whole frames of one attempt (proto/runner/v1, Frame).
+// UploadRequest carries whole frames of one attempt (proto/frame).
 type UploadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *AttemptRef            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -1792,8 +1792,8 @@ func (x *AssignRequest) GetAssignments() []*Assignment {
 type Assignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Ref   *AttemptRef            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	// Payload, serialised once by the hub. These bytes are what a signature will
-	// cover, so nobody re-serialises them.
+	// A runner.v1.Payload, serialised once by the hub. These bytes are what a
+	// signature will cover, so nobody re-serialises them.
 	Payload []byte   `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
 	Mask    [][]byte `protobuf:"bytes,3,rep,name=mask,proto3" json:"mask,omitempty"` // values that never reach a disk or a wire in clear
 	// Values of secret inputs, by environment variable name. Never journalled.
@@ -1860,183 +1860,6 @@ func (x *Assignment) GetSecretEnv() map[string]string {
 	return nil
 }
 
-// Payload is what an attempt runs.
-type Payload struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ref           *AttemptRef            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	Project       string                 `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
-	Job           string                 `protobuf:"bytes,3,opt,name=job,proto3" json:"job,omitempty"`
-	JobVersion    int32                  `protobuf:"varint,4,opt,name=job_version,json=jobVersion,proto3" json:"job_version,omitempty"`
-	Script        *Script                `protobuf:"bytes,5,opt,name=script,proto3" json:"script,omitempty"`
-	Env           map[string]string      `protobuf:"bytes,6,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // inputs and the job's environment, names checked by the hub
-	Timeout       *durationpb.Duration   `protobuf:"bytes,7,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	Grace         *durationpb.Duration   `protobuf:"bytes,8,opt,name=grace,proto3" json:"grace,omitempty"`
-	LogLimitBytes int64                  `protobuf:"varint,9,opt,name=log_limit_bytes,json=logLimitBytes,proto3" json:"log_limit_bytes,omitempty"`
-	InputsJson    []byte                 `protobuf:"bytes,10,opt,name=inputs_json,json=inputsJson,proto3" json:"inputs_json,omitempty"` // the resolved inputs as one JSON object
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Payload) Reset() {
-	*x = Payload{}
-	mi := &file_agent_v1_agent_proto_msgTypes[25]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Payload) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Payload) ProtoMessage() {}
-
-func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[25]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Payload.ProtoReflect.Descriptor instead.
-func (*Payload) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{25}
-}
-
-func (x *Payload) GetRef() *AttemptRef {
-	if x != nil {
-		return x.Ref
-	}
-	return nil
-}
-
-func (x *Payload) GetProject() string {
-	if x != nil {
-		return x.Project
-	}
-	return ""
-}
-
-func (x *Payload) GetJob() string {
-	if x != nil {
-		return x.Job
-	}
-	return ""
-}
-
-func (x *Payload) GetJobVersion() int32 {
-	if x != nil {
-		return x.JobVersion
-	}
-	return 0
-}
-
-func (x *Payload) GetScript() *Script {
-	if x != nil {
-		return x.Script
-	}
-	return nil
-}
-
-func (x *Payload) GetEnv() map[string]string {
-	if x != nil {
-		return x.Env
-	}
-	return nil
-}
-
-func (x *Payload) GetTimeout() *durationpb.Duration {
-	if x != nil {
-		return x.Timeout
-	}
-	return nil
-}
-
-func (x *Payload) GetGrace() *durationpb.Duration {
-	if x != nil {
-		return x.Grace
-	}
-	return nil
-}
-
-func (x *Payload) GetLogLimitBytes() int64 {
-	if x != nil {
-		return x.LogLimitBytes
-	}
-	return 0
-}
-
-func (x *Payload) GetInputsJson() []byte {
-	if x != nil {
-		return x.InputsJson
-	}
-	return nil
-}
-
-type Script struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"` // bash, python, node
-	Source        []byte                 `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
-	Sha256        []byte                 `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Script) Reset() {
-	*x = Script{}
-	mi := &file_agent_v1_agent_proto_msgTypes[26]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Script) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Script) ProtoMessage() {}
-
-func (x *Script) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[26]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Script.ProtoReflect.Descriptor instead.
-func (*Script) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{26}
-}
-
-func (x *Script) GetLanguage() string {
-	if x != nil {
-		return x.Language
-	}
-	return ""
-}
-
-func (x *Script) GetSource() []byte {
-	if x != nil {
-		return x.Source
-	}
-	return nil
-}
-
-func (x *Script) GetSha256() []byte {
-	if x != nil {
-		return x.Sha256
-	}
-	return nil
-}
-
 type AssignResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Refused       []*Refusal             `protobuf:"bytes,1,rep,name=refused,proto3" json:"refused,omitempty"` // all others are taken
@@ -2046,7 +1869,7 @@ type AssignResponse struct {
 
 func (x *AssignResponse) Reset() {
 	*x = AssignResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2058,7 +1881,7 @@ func (x *AssignResponse) String() string {
 func (*AssignResponse) ProtoMessage() {}
 
 func (x *AssignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2071,7 +1894,7 @@ func (x *AssignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignResponse.ProtoReflect.Descriptor instead.
 func (*AssignResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AssignResponse) GetRefused() []*Refusal {
@@ -2091,7 +1914,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +1926,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +1939,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Refusal) GetRef() *AttemptRef {
@@ -2143,7 +1966,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2155,7 +1978,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2168,7 +1991,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Cancel) GetRef() *AttemptRef {
@@ -2194,7 +2017,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2206,7 +2029,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2219,7 +2042,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CancelRequest) GetCancels() []*Cancel {
@@ -2237,7 +2060,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2249,7 +2072,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2262,7 +2085,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 var File_agent_v1_agent_proto protoreflect.FileDescriptor
@@ -2407,28 +2230,7 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"secret_env\x18\x04 \x03(\v2#.agent.v1.Assignment.SecretEnvEntryR\tsecretEnv\x1a<\n" +
 	"\x0eSecretEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbd\x03\n" +
-	"\aPayload\x12&\n" +
-	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\x12\x18\n" +
-	"\aproject\x18\x02 \x01(\tR\aproject\x12\x10\n" +
-	"\x03job\x18\x03 \x01(\tR\x03job\x12\x1f\n" +
-	"\vjob_version\x18\x04 \x01(\x05R\n" +
-	"jobVersion\x12(\n" +
-	"\x06script\x18\x05 \x01(\v2\x10.agent.v1.ScriptR\x06script\x12,\n" +
-	"\x03env\x18\x06 \x03(\v2\x1a.agent.v1.Payload.EnvEntryR\x03env\x123\n" +
-	"\atimeout\x18\a \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12/\n" +
-	"\x05grace\x18\b \x01(\v2\x19.google.protobuf.DurationR\x05grace\x12&\n" +
-	"\x0flog_limit_bytes\x18\t \x01(\x03R\rlogLimitBytes\x12\x1f\n" +
-	"\vinputs_json\x18\n" +
-	" \x01(\fR\n" +
-	"inputsJson\x1a6\n" +
-	"\bEnvEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"T\n" +
-	"\x06Script\x12\x1a\n" +
-	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x16\n" +
-	"\x06source\x18\x02 \x01(\fR\x06source\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"=\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
 	"\x0eAssignResponse\x12+\n" +
 	"\arefused\x18\x01 \x03(\v2\x11.agent.v1.RefusalR\arefused\"^\n" +
 	"\aRefusal\x12&\n" +
@@ -2494,7 +2296,7 @@ func file_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_agent_v1_agent_proto_goTypes = []any{
 	(Phase)(0),                    // 0: agent.v1.Phase
 	(Decision)(0),                 // 1: agent.v1.Decision
@@ -2525,36 +2327,33 @@ var file_agent_v1_agent_proto_goTypes = []any{
 	(*UploadResponse)(nil),        // 26: agent.v1.UploadResponse
 	(*AssignRequest)(nil),         // 27: agent.v1.AssignRequest
 	(*Assignment)(nil),            // 28: agent.v1.Assignment
-	(*Payload)(nil),               // 29: agent.v1.Payload
-	(*Script)(nil),                // 30: agent.v1.Script
-	(*AssignResponse)(nil),        // 31: agent.v1.AssignResponse
-	(*Refusal)(nil),               // 32: agent.v1.Refusal
-	(*Cancel)(nil),                // 33: agent.v1.Cancel
-	(*CancelRequest)(nil),         // 34: agent.v1.CancelRequest
-	(*CancelResponse)(nil),        // 35: agent.v1.CancelResponse
-	nil,                           // 36: agent.v1.EnrolRequest.LabelsEntry
-	nil,                           // 37: agent.v1.Facts.InterpretersEntry
-	nil,                           // 38: agent.v1.HelloRequest.LabelsEntry
-	nil,                           // 39: agent.v1.Assignment.SecretEnvEntry
-	nil,                           // 40: agent.v1.Payload.EnvEntry
-	(*timestamppb.Timestamp)(nil), // 41: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 42: google.protobuf.Duration
+	(*AssignResponse)(nil),        // 29: agent.v1.AssignResponse
+	(*Refusal)(nil),               // 30: agent.v1.Refusal
+	(*Cancel)(nil),                // 31: agent.v1.Cancel
+	(*CancelRequest)(nil),         // 32: agent.v1.CancelRequest
+	(*CancelResponse)(nil),        // 33: agent.v1.CancelResponse
+	nil,                           // 34: agent.v1.EnrolRequest.LabelsEntry
+	nil,                           // 35: agent.v1.Facts.InterpretersEntry
+	nil,                           // 36: agent.v1.HelloRequest.LabelsEntry
+	nil,                           // 37: agent.v1.Assignment.SecretEnvEntry
+	(*timestamppb.Timestamp)(nil), // 38: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 39: google.protobuf.Duration
 }
 var file_agent_v1_agent_proto_depIdxs = []int32{
-	36, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
+	34, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
 	9,  // 1: agent.v1.EnrolRequest.facts:type_name -> agent.v1.Facts
 	8,  // 2: agent.v1.EnrolResponse.certificate:type_name -> agent.v1.Certificate
-	41, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	37, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
-	38, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
+	38, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	35, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
+	36, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
 	9,  // 6: agent.v1.HelloRequest.facts:type_name -> agent.v1.Facts
 	11, // 7: agent.v1.HelloRequest.held:type_name -> agent.v1.Held
 	4,  // 8: agent.v1.Held.ref:type_name -> agent.v1.AttemptRef
 	0,  // 9: agent.v1.Held.phase:type_name -> agent.v1.Phase
-	42, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
+	39, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
 	4,  // 11: agent.v1.HelloResponse.drop:type_name -> agent.v1.AttemptRef
 	4,  // 12: agent.v1.HeartbeatRequest.held:type_name -> agent.v1.AttemptRef
-	33, // 13: agent.v1.HeartbeatResponse.cancel:type_name -> agent.v1.Cancel
+	31, // 13: agent.v1.HeartbeatResponse.cancel:type_name -> agent.v1.Cancel
 	4,  // 14: agent.v1.HeartbeatResponse.drop:type_name -> agent.v1.AttemptRef
 	4,  // 15: agent.v1.AcceptRequest.attempts:type_name -> agent.v1.AttemptRef
 	17, // 16: agent.v1.AcceptResponse.grants:type_name -> agent.v1.Grant
@@ -2563,11 +2362,11 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	19, // 19: agent.v1.ReportRequest.started:type_name -> agent.v1.Started
 	20, // 20: agent.v1.ReportRequest.results:type_name -> agent.v1.Result
 	4,  // 21: agent.v1.Started.ref:type_name -> agent.v1.AttemptRef
-	42, // 22: agent.v1.Started.age:type_name -> google.protobuf.Duration
+	39, // 22: agent.v1.Started.age:type_name -> google.protobuf.Duration
 	4,  // 23: agent.v1.Result.ref:type_name -> agent.v1.AttemptRef
 	2,  // 24: agent.v1.Result.outcome:type_name -> agent.v1.Outcome
-	42, // 25: agent.v1.Result.duration:type_name -> google.protobuf.Duration
-	42, // 26: agent.v1.Result.age:type_name -> google.protobuf.Duration
+	39, // 25: agent.v1.Result.duration:type_name -> google.protobuf.Duration
+	39, // 26: agent.v1.Result.age:type_name -> google.protobuf.Duration
 	5,  // 27: agent.v1.Result.problem:type_name -> agent.v1.Problem
 	22, // 28: agent.v1.ReportResponse.verdicts:type_name -> agent.v1.Verdict
 	4,  // 29: agent.v1.Verdict.ref:type_name -> agent.v1.AttemptRef
@@ -2578,41 +2377,36 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	3,  // 34: agent.v1.UploadResponse.answer:type_name -> agent.v1.Answer
 	28, // 35: agent.v1.AssignRequest.assignments:type_name -> agent.v1.Assignment
 	4,  // 36: agent.v1.Assignment.ref:type_name -> agent.v1.AttemptRef
-	39, // 37: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
-	4,  // 38: agent.v1.Payload.ref:type_name -> agent.v1.AttemptRef
-	30, // 39: agent.v1.Payload.script:type_name -> agent.v1.Script
-	40, // 40: agent.v1.Payload.env:type_name -> agent.v1.Payload.EnvEntry
-	42, // 41: agent.v1.Payload.timeout:type_name -> google.protobuf.Duration
-	42, // 42: agent.v1.Payload.grace:type_name -> google.protobuf.Duration
-	32, // 43: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
-	4,  // 44: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
-	5,  // 45: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
-	4,  // 46: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
-	42, // 47: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
-	33, // 48: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
-	6,  // 49: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
-	10, // 50: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
-	13, // 51: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
-	15, // 52: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
-	18, // 53: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
-	23, // 54: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
-	25, // 55: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
-	27, // 56: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
-	34, // 57: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
-	7,  // 58: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
-	12, // 59: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
-	14, // 60: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
-	16, // 61: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
-	21, // 62: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
-	24, // 63: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
-	26, // 64: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
-	31, // 65: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
-	35, // 66: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
-	58, // [58:67] is the sub-list for method output_type
-	49, // [49:58] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	37, // 37: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
+	30, // 38: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
+	4,  // 39: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
+	5,  // 40: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
+	4,  // 41: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
+	39, // 42: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	31, // 43: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
+	6,  // 44: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
+	10, // 45: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
+	13, // 46: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
+	15, // 47: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
+	18, // 48: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
+	23, // 49: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
+	25, // 50: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
+	27, // 51: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
+	32, // 52: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
+	7,  // 53: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
+	12, // 54: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
+	14, // 55: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
+	16, // 56: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
+	21, // 57: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
+	24, // 58: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
+	26, // 59: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
+	29, // 60: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
+	33, // 61: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
+	53, // [53:62] is the sub-list for method output_type
+	44, // [44:53] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_agent_v1_agent_proto_init() }
@@ -2626,7 +2420,7 @@ func file_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_v1_agent_proto_rawDesc), len(file_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   37,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   4,
 		},
