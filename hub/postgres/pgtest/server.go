@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,7 +26,7 @@ const role = "cronium"
 // settings make a server fast that has nothing to lose.
 var settings = []string{
 	"fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal", "max_wal_senders=0",
-	"listen_addresses=", "max_connections=500", "shared_buffers=64MB", "checkpoint_timeout=1h", "max_wal_size=4GB", "jit=off",
+	"listen_addresses=", "max_connections=500", "shared_buffers=64MB", "checkpoint_timeout=1h", "max_wal_size=256MB", "jit=off",
 	"max_parallel_workers_per_gather=0", "log_min_messages=panic", "bgwriter_delay=10s",
 }
 
@@ -68,7 +69,7 @@ func start() (*server, error) {
 
 // makeDir makes the directory that the holder removes at the end.
 func (s *server) makeDir() error {
-	dir, err := os.MkdirTemp("", "cronium-pg-")
+	dir, err := os.MkdirTemp(fastDir(), "cronium-pg-")
 	if err != nil {
 		return err
 	}
@@ -77,6 +78,17 @@ func (s *server) makeDir() error {
 		return fmt.Errorf("the temporary directory's path %s is too long for a socket; set TMPDIR to a shorter one", dir)
 	}
 	return s.account.Own(dir)
+}
+
+// fastDir is memory when there is plenty: cloning a database there takes 40 ms
+// instead of 400 on a slow disk. Empty means the usual temporary directory.
+func fastDir() string {
+	const memory, enough = "/dev/shm", 2 << 30
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(memory, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < enough {
+		return ""
+	}
+	return memory
 }
 
 // hold starts PostgreSQL under a shell that ends it together with us.
