@@ -1,0 +1,24 @@
+// Package journal is what an agent and its runners keep on disk about attempts,
+// so that either may die at any moment and the truth is found again.
+//
+//	DIR/journal.json                 format number and id of this journal
+//	DIR/fence                        highest fence ever seen, advanced now and then
+//	DIR/reserve                      space kept free for results
+//	DIR/runs/<run>.<attempt>/
+//	    spec.bin                     the payload as the hub sent it, no secret in it
+//	    intent                       exclusive: written before anything is launched
+//	    started                      exclusive: whoever creates it decides
+//	    out.000001 …                 the masked log (package segment)
+//	    exit                         how it ended, complete or absent
+//	    delivered                    the hub has the result; the directory may go
+//	    work/                        the script's workspace
+//
+// The law is in `started`: a runner creates it before it may run user code, and a
+// recovering agent creates it to abandon an attempt that has an intent and
+// nothing more. The file system lets exactly one of them win, so an attempt runs
+// at most once and "not started" is proven. Nothing here launches anything.
+//
+// Files appear whole or not at all and are on disk when a method returns. A
+// method of [Entry] may be called by the agent and the runner at the same time.
+// The package knows neither the hub nor executors.
+package journal

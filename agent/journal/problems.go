@@ -1,0 +1,22 @@
+package journal
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+// The problems of a journal.
+var (
+	ErrFormat = problem.New("journal.format_unknown", http.StatusInternalServerError,
+		"The agent's journal has an unknown format", "It was written by a newer agent: install that version again, or a newer one.")
+	ErrBroken = problem.New("journal.broken", http.StatusInternalServerError,
+		"The agent's journal cannot be read", "Restore the file from a backup, or remove it to begin a new journal; running attempts are then reported as lost.")
+)
+
+// ErrExists means that the attempt is in the journal already.
+var ErrExists = errors.New("the attempt is in the journal already")
+
+// ErrClaimed means that another process has created `started` first.
+var ErrClaimed = errors.New("the attempt was started or abandoned already")
