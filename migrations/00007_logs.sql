@@ -15,7 +15,7 @@ create table log_chunks (
     primary key (run_id, attempt, off)
 );
 alter table log_chunks alter column data set storage external;
-create index log_chunks_line_ix on log_chunks (run_id, attempt, first_line);
+create index log_chunks_line_ix on log_chunks (run_id, attempt, first_line, off);
 
 -- Owned by hub/runlog. How far each attempt's log is durable; the append lock.
 create table log_heads (
@@ -25,6 +25,7 @@ create table log_heads (
     content     bigint not null default 0,
     lines       bigint not null default 0,
     open_line   boolean not null default false,
+    expected    bigint,
     complete    boolean not null default false,
     updated_at  timestamptz not null default now(),
     primary key (run_id, attempt)

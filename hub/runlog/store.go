@@ -1,0 +1,102 @@
+package runlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cronium/cronium/hub/postgres"
+	"github.com/cronium/cronium/hub/runlog/internal/db"
+)
+
+// Bell is the doorbell. *bus.Bus is one.
+type Bell interface {
+	Ring(topic string)
+	Subscribe(topic string) (bell <-chan struct{}, cancel func())
+}
+
+// Config is what a store may be told. The zero value works.
+type Config struct {
+	Bell Bell          // wakes followers; default: none, they poll
+	Poll time.Duration // how long a lost doorbell delays a follower; default 1 s
+}
+
+// Store keeps logs in PostgreSQL.
+type Store struct {
+	db    *postgres.DB
+	codec *codec
+	bell  Bell
+	poll  time.Duration
+}
+
+// New returns a store.
+func New(database *postgres.DB, c Config) *Store {
+	s := &Store{db: database, codec: newCodec(), bell: c.Bell, poll: c.Poll}
+	if s.bell == nil {
+		s.bell = silence{}
+	}
+	if s.poll <= 0 {
+		s.poll = time.Second
+	}
+	return s
+}
+
+func (s *Store) queries() *db.Queries { return db.New(s.db.Pool) }
+
+// Head is how far a log is durable. The zero value is a log that has not begun.
+type Head struct {
+	Bytes    int64 // framed
+	Content  int64 // as the script wrote them, our own lines included
+	Lines    int64 // finished ones
+	Open     bool  // an unfinished line follows
+	Complete bool  // nothing more will come
+}
+
+// Total is the number of the last line, finished or not.
+func (h Head) Total() int64 {
+	if h.Open {
+		return h.Lines + 1
+	}
+	return h.Lines
+}
+
+// Head returns how far the log is durable.
+func (s *Store) Head(ctx context.Context, run uuid.UUID, attempt int32) (Head, error) {
+	row, err := s.queries().Head(ctx, run, attempt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Head{}, nil
+	}
+	if err != nil {
+		return Head{}, fmt.Errorf("read the head of log %s/%d: %w", run, attempt, err)
+	}
+	return Head{Bytes: row.Durable, Content: row.Content, Lines: row.Lines, Open: row.OpenLine, Complete: row.Complete}, nil
+}
+
+// Complete says that the log ends at logBytes framed bytes. It is complete as
+// soon as that much is durable, which may be later: a result can overtake the
+// last chunk.
+func (s *Store) Complete(ctx context.Context, run uuid.UUID, attempt int32, logBytes int64) error {
+	complete, err := s.queries().Expect(ctx, run, attempt, logBytes)
+	if err != nil {
+		return fmt.Errorf("complete log %s/%d: %w", run, attempt, err)
+	}
+	if complete {
+		s.ring(run)
+	}
+	return nil
+}
+
+func (s *Store) ring(run uuid.UUID) { s.bell.Ring(topic(run)) }
+
+func topic(run uuid.UUID) string { return "log:" + run.String() }
+
+// silence is the bell of a store that was given none.
+type silence struct{}
+
+func (silence) Ring(string) {}
+
+func (silence) Subscribe(string) (<-chan struct{}, func()) { return nil, func() {} }
