@@ -1,0 +1,13 @@
+package project
+
+import (
+	"net/http"
+
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+// Problems of projects.
+var (
+	ErrNotFound = problem.New("project.not_found", http.StatusNotFound,
+		"Project not found", "Check the name; `cronium login` lists the projects that you may see.")
+)
