@@ -1,0 +1,236 @@
+// Package executortest is the conformance suite of executors: what a script may
+// rely on, whichever way it was started.
+//
+// Its user's TestMain calls [Main], and gives [RunnerPath] to the executor: the
+// test binary itself then plays cronium-runner.
+package executortest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/cronium/cronium/agent/executor"
+	"github.com/cronium/cronium/agent/journal"
+	"github.com/cronium/cronium/agent/runner"
+	"github.com/cronium/cronium/agent/segment"
+	"github.com/cronium/cronium/proto/frame"
+	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+)
+
+const runnerName = "cronium-runner"
+
+func isRunner() bool { return filepath.Base(os.Args[0]) == runnerName }
+
+func init() {
+	if isRunner() {
+		runtime.LockOSThread() // while we surely are on the main thread
+	}
+}
+
+// Main runs the tests, or plays the runner when called by its name.
+func Main(m *testing.M) {
+	if isRunner() {
+		if err := runner.Main(os.Args[1], os.Stdin, time.Now); err != nil {
+			fmt.Fprintln(os.Stderr, "error: "+err.Error())
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if err := os.Setenv("CRONIUM_LEAK", "the agent's environment"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// RunnerPath returns the path of a runner.
+func RunnerPath(t testing.TB) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), runnerName)
+	if err := os.Symlink(self, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Case is an attempt in the making.
+type Case struct {
+	Language string // bash if empty
+	Source   string
+	Env      map[string]string
+	Timeout  time.Duration // a minute if zero
+	Grace    time.Duration
+	LogLimit int64
+	Handover *runnerv1.Handover
+	Change   func(*runnerv1.Payload)
+}
+
+// Journal returns an empty journal in dir, which becomes a temporary one if empty.
+func Journal(t testing.TB, dir string) *journal.Journal {
+	t.Helper()
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	j, err := journal.Open(dir, journal.Config{Reserve: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// Attempt writes c into the journal.
+func Attempt(t testing.TB, j *journal.Journal, kind string, c Case) executor.Attempt {
+	t.Helper()
+	ref := journal.Ref{RunID: uuid.NewString(), Attempt: 1, Fence: 7}
+	if c.Language == "" {
+		c.Language = "bash"
+	}
+	if c.Timeout == 0 {
+		c.Timeout = time.Minute
+	}
+	p := &runnerv1.Payload{
+		Ref: &runnerv1.Attempt{RunId: ref.RunID, Attempt: ref.Attempt, Fence: ref.Fence}, Project: "default", Job: "test", JobVersion: 3,
+		Script: &runnerv1.Script{Language: c.Language, Source: []byte(c.Source)}, Env: c.Env,
+		Timeout: durationpb.New(c.Timeout), LogLimitBytes: c.LogLimit,
+	}
+	if c.Grace > 0 {
+		p.Grace = durationpb.New(c.Grace)
+	}
+	if c.Change != nil {
+		c.Change(p)
+	}
+	spec, err := proto.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := j.Create(journal.Intent{Ref: ref, Kind: kind}, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return executor.Attempt{Entry: e, Handover: c.Handover}
+}
+
+// Context ends with the test, or after the time that a hanging test may take.
+func Context(t testing.TB) context.Context {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(stop)
+	return ctx
+}
+
+// Running runs the executor's own work for as long as the test.
+func Running(t testing.TB, x executor.Executor) executor.Executor {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = x.Run(ctx)
+	}()
+	t.Cleanup(func() { stop(); <-done })
+	return x
+}
+
+// Start starts c and stops the test if that fails.
+func Start(t testing.TB, x executor.Executor, c Case) (executor.Running, *journal.Entry) {
+	t.Helper()
+	a := Attempt(t, Journal(t, ""), x.Kind(), c)
+	r, err := x.Start(Context(t), a)
+	if err != nil {
+		t.Fatalf("Start: %v", err)
+	}
+	t.Cleanup(r.Close)
+	return r, a.Entry
+}
+
+// Result waits for the end of an attempt.
+func Result(t testing.TB, r executor.Running, e *journal.Entry) (journal.Exit, Log) {
+	t.Helper()
+	if err := r.Wait(Context(t)); err != nil {
+		t.Fatalf("Wait: %v", err)
+	}
+	exit, _, ok, err := e.Exit()
+	if err != nil || !ok {
+		t.Fatalf("Exit: %v, %v; want it there when Wait returns", ok, err)
+	}
+	log := ReadLog(t, e)
+	if log.Size != exit.LogBytes {
+		t.Errorf("the result says %d bytes of log, there are %d", exit.LogBytes, log.Size)
+	}
+	return exit, log
+}
+
+// Log is the log of an attempt, by stream.
+type Log struct {
+	Size             int64
+	Out, Err, System []byte
+	All              []byte // the script's streams together
+}
+
+// ReadLog reads what is in the log now.
+func ReadLog(t testing.TB, e *journal.Entry) Log {
+	t.Helper()
+	var l Log
+	r := segment.Open(e.Dir)
+	defer r.Close()
+	for {
+		b, err := r.Chunk(l.Size)
+		if err != nil {
+			t.Fatalf("read the log: %v", err)
+		}
+		if len(b) == 0 {
+			return l
+		}
+		l.Size += int64(len(b))
+		for len(b) > 0 {
+			f, rest, err := frame.Next(b)
+			if err != nil {
+				t.Fatalf("read the log: %v", err)
+			}
+			l.add(f)
+			b = rest
+		}
+	}
+}
+
+func (l *Log) add(f frame.Frame) {
+	switch f.Stream {
+	case frame.Stdout:
+		l.Out = append(l.Out, f.Data...)
+	case frame.Stderr:
+		l.Err = append(l.Err, f.Data...)
+	case frame.System:
+		l.System = append(l.System, f.Data...)
+		return
+	}
+	l.All = append(l.All, f.Data...)
+}
+
+// WaitFor waits until the log holds text.
+func WaitFor(t testing.TB, r executor.Running, e *journal.Entry, text string) Log {
+	t.Helper()
+	ctx := Context(t)
+	for {
+		if l := ReadLog(t, e); bytes.Contains(l.All, []byte(text)) {
+			return l
+		}
+		select {
+		case <-r.Grew():
+		case <-ctx.Done():
+			t.Fatalf("%q does not appear in the log: %s", text, ReadLog(t, e).All)
+		}
+	}
+}

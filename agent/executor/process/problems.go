@@ -1,0 +1,19 @@
+package process
+
+import (
+	"net/http"
+
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+// The problems of starting and losing processes.
+var (
+	ErrRunnerMissing = problem.New("runner_missing", http.StatusServiceUnavailable,
+		"The agent cannot find cronium-runner", "Install cronium-runner beside cronium-agent, or start the agent with --runner PATH.")
+	ErrRunnerFailed = problem.New("runner_failed", http.StatusServiceUnavailable,
+		"The runner could not start the script", "Look at the agent's log on the host; check its disk, memory and process limits.")
+	ErrRunnerDied = problem.New("runner_died", http.StatusServiceUnavailable,
+		"The script's runner was killed", "The host probably ran out of memory; see `dmesg` on it. What the script has done until then is unknown.")
+	ErrRebooted = problem.New("host_rebooted", http.StatusServiceUnavailable,
+		"The host was restarted while the script ran", "What the script has done until then is unknown; run it again if that is safe.")
+)

@@ -1,0 +1,79 @@
+package process_test
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cronium/cronium/agent/executor"
+	"github.com/cronium/cronium/agent/executor/executortest"
+	"github.com/cronium/cronium/agent/executor/process"
+	"github.com/cronium/cronium/agent/journal"
+)
+
+func TestMain(m *testing.M) { executortest.Main(m) }
+
+func create(t *testing.T) executor.Executor {
+	t.Helper()
+	x, err := process.New(process.Config{Runner: executortest.RunnerPath(t), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func TestProcessesKeepTheContract(t *testing.T) {
+	executortest.Suite(t, create)
+}
+
+func TestWithoutARunnerThereIsAClearError(t *testing.T) {
+	_, err := process.New(process.Config{Runner: "/nowhere/cronium-runner", Log: slog.New(slog.DiscardHandler)})
+	if !errors.Is(err, process.ErrRunnerMissing) {
+		t.Fatalf("New = %v, want ErrRunnerMissing", err)
+	}
+}
+
+func TestAKilledRunnerLeavesNothingBehind(t *testing.T) {
+	x := executortest.Running(t, create(t))
+	r, e := executortest.Start(t, x, executortest.Case{
+		Source: `setsid bash -c 'echo "daemon $$"; exec sleep 60' & echo "main $$"; sleep 60`})
+	executortest.WaitFor(t, r, e, "main ")
+	log := executortest.WaitFor(t, r, e, "daemon ")
+	started, _, err := e.Started()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(started.Runner.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	exit, _ := executortest.Result(t, r, e)
+	if exit.Outcome != journal.Infrastructure || exit.Problem.Code != "runner_died" {
+		t.Fatalf("exit %+v, want runner_died", exit)
+	}
+	for _, word := range []string{"main", "daemon"} {
+		if pid := executortest.PIDAfter(t, log, word); executortest.Exists(pid) {
+			t.Errorf("%s, process %d, is still there", word, pid)
+		}
+	}
+}
+
+func TestARebootIsToldApartFromAKilledRunner(t *testing.T) {
+	x := executortest.Running(t, create(t))
+	a := executortest.Attempt(t, executortest.Journal(t, ""), x.Kind(), executortest.Case{})
+	s := journal.Started{}
+	s.Runner.PID, s.Runner.BootID = os.Getpid(), "another boot"
+	if err := a.Entry.Claim(s); err != nil {
+		t.Fatal(err)
+	}
+	r, err := x.Reattach(executortest.Context(t), a.Entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if exit, _ := executortest.Result(t, r, a.Entry); exit.Problem.Code != "host_rebooted" {
+		t.Fatalf("exit %+v, want host_rebooted", exit)
+	}
+}

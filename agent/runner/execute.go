@@ -1,0 +1,278 @@
+package runner
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cronium/cronium/agent/boot"
+	"github.com/cronium/cronium/agent/journal"
+	"github.com/cronium/cronium/proto/frame"
+	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+const (
+	leftoverGrace = 2 * time.Second       // for what a script leaves running
+	killAgain     = 20 * time.Millisecond // between rounds of SIGKILL
+	giveUp        = 10 * time.Second      // on what does not die of SIGKILL
+	drain         = 2 * time.Second       // for pipes that outlive the tree
+)
+
+// reason is why a script is being ended.
+type reason string
+
+const (
+	byItself  reason = ""
+	timedOut  reason = "timeout"
+	cancelled reason = "cancel"
+	stopped   reason = "stop"
+)
+
+type order struct {
+	why   reason
+	grace time.Duration
+}
+
+// child is the running script.
+type child struct {
+	pid     int
+	ended   chan syscall.WaitStatus // capacity 1: its main process has ended
+	gone    chan struct{}           // closed: no descendant is left
+	outputs sync.WaitGroup
+	readers []*os.File
+}
+
+// execute runs the command to its end.
+func (r *run) execute(cmd command, user *runnerv1.User) journal.Exit {
+	over, err := deadline(timeout(r.payload))
+	if err != nil {
+		return refused(ErrExec.With("%v", err))
+	}
+	synced := make(chan struct{})
+	defer close(synced)
+	go r.log.sync(synced)
+	c, err := r.start(cmd, user)
+	if err != nil {
+		return refused(execProblem(cmd, err))
+	}
+	began := boot.Now()
+	r.pid.Store(int32(c.pid))
+	go c.reap()
+	v := r.watch(c, over)
+	c.collect(r.now().Add(drain))
+	if v.left > 0 {
+		r.log.Note("%d processes of the script could not be ended", v.left)
+	}
+	exit := ending(v.status, v.why, r.payload)
+	exit.Duration, exit.EndedAt = v.at-began, v.at
+	return exit
+}
+
+func timeout(p *runnerv1.Payload) time.Duration {
+	if d := p.GetTimeout().AsDuration(); d > 0 {
+		return d
+	}
+	return time.Hour
+}
+
+// start forks and executes the script in a session of its own. The calling thread
+// must live as long as the process.
+func (r *run) start(cmd command, user *runnerv1.User) (*child, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = null.Close() }()
+	c := &child{ended: make(chan syscall.WaitStatus, 1), gone: make(chan struct{})}
+	files := []uintptr{null.Fd()}
+	for _, stream := range []frame.Stream{frame.Stdout, frame.Stderr} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = write.Close() }()
+		files = append(files, write.Fd())
+		c.readers = append(c.readers, read)
+		c.outputs.Go(func() { r.copyOutput(stream, read) })
+	}
+	attr := &syscall.ProcAttr{Dir: cmd.dir, Env: cmd.env, Files: files,
+		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}}
+	if user != nil {
+		attr.Sys.Credential = &syscall.Credential{Uid: user.GetUid(), Gid: user.GetGid(), Groups: user.GetGroups()}
+	}
+	c.pid, err = syscall.ForkExec(cmd.path, cmd.argv, attr)
+	return c, err
+}
+
+func (r *run) copyOutput(stream frame.Stream, f *os.File) {
+	buf := make([]byte, frame.MaxData)
+	for {
+		n, err := f.Read(buf)
+		if n > 0 {
+			r.log.Write(stream, buf[:n])
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
+				r.log.Note("reading the script's output: %v", err)
+			}
+			return
+		}
+	}
+}
+
+// reap waits for all descendants: orphans become our children. Without a child
+// nothing of the script is left.
+func (c *child) reap() {
+	defer close(c.gone)
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return
+		case pid == c.pid:
+			c.ended <- status
+		}
+	}
+}
+
+// verdict is what came of a script.
+type verdict struct {
+	status syscall.WaitStatus
+	at     time.Duration // on the boot clock
+	why    reason
+	left   int // processes that could not be killed
+}
+
+// watch waits until nothing of the script is left, and ends it when it must.
+func (r *run) watch(c *child, over <-chan struct{}) verdict {
+	var v verdict
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	defer signal.Stop(term)
+	e := ender{now: r.now}
+	for running := true; ; {
+		select {
+		case <-c.gone:
+			if running {
+				v.status, v.at = <-c.ended, boot.Now()
+			}
+			return v
+		case v.status = <-c.ended:
+			running, v.at, over = false, boot.Now(), nil
+			e.end(leftoverGrace)
+		case <-over:
+			over, v.why = nil, timedOut
+			e.end(r.grace)
+		case <-term:
+			if running && v.why == byItself {
+				over, v.why = nil, stopped
+				e.end(r.grace)
+			}
+		case o := <-r.orders:
+			if running && v.why == byItself {
+				over, v.why = nil, o.why
+			}
+			if running {
+				e.end(o.grace)
+			}
+		case <-e.kill:
+			e.again()
+		case <-e.giveUp:
+			if running {
+				v.status, v.at = syscall.WaitStatus(syscall.SIGKILL), boot.Now()
+			}
+			v.left = len(descendants(os.Getpid()))
+			return v
+		}
+	}
+}
+
+// ender ends a tree of processes: SIGTERM once, then SIGKILL until none is left.
+type ender struct {
+	now    func() time.Time
+	killAt time.Time
+	kill   <-chan time.Time
+	giveUp <-chan time.Time
+}
+
+// end asks the tree to end, and sets or shortens the time it has for that. Hubs
+// repeat their orders, so asking again must not prolong it.
+func (e *ender) end(grace time.Duration) {
+	if e.giveUp != nil {
+		return
+	}
+	at := e.now().Add(grace)
+	if e.kill == nil {
+		terminate(os.Getpid())
+	} else if !at.Before(e.killAt) {
+		return
+	}
+	e.killAt, e.kill = at, time.After(grace)
+}
+
+func (e *ender) again() {
+	kill(os.Getpid())
+	e.kill = time.After(killAgain)
+	if e.giveUp == nil {
+		e.giveUp = time.After(giveUp)
+	}
+}
+
+// collect reads the pipes to their ends. A writer outside of the tree, to which
+// the script handed its output, is waited for only shortly.
+func (c *child) collect(limit time.Time) {
+	for _, f := range c.readers {
+		_ = f.SetReadDeadline(limit)
+	}
+	c.outputs.Wait()
+}
+
+// ending says how the script ended.
+func ending(status syscall.WaitStatus, why reason, p *runnerv1.Payload) journal.Exit {
+	exit := journal.Exit{Code: status.ExitStatus()}
+	if status.Signaled() {
+		exit.Code = 128 + int(status.Signal())
+		exit.Signal = strings.TrimPrefix(unix.SignalName(status.Signal()), "SIG")
+	}
+	switch {
+	case why == timedOut:
+		exit.Outcome = journal.TimedOut
+		exit.Problem = asRecord(ErrTimeout.With("it was ended after %s", timeout(p)))
+	case why == cancelled:
+		exit.Outcome = journal.Cancelled
+		exit.Problem = asRecord(ErrCancelled.With("the script was ended"))
+	case why == stopped:
+		exit.Outcome = journal.Infrastructure
+		exit.Problem = asRecord(ErrStopped.With("SIGTERM came while the script ran"))
+	case status.Signaled():
+		exit.Outcome = journal.Failed
+		exit.Problem = asRecord(ErrSignal.With("SIG%s", exit.Signal))
+	case exit.Code != 0:
+		exit.Outcome = journal.Failed
+		exit.Problem = asRecord(ErrExitCode.With("exit code %d", exit.Code))
+	default:
+		exit.Outcome = journal.Succeeded
+	}
+	return exit
+}
+
+// refused is the result of a script that could not be started.
+func refused(p *problem.Problem) journal.Exit {
+	outcome := journal.Infrastructure
+	for _, own := range []*problem.Problem{ErrLanguage, ErrDigest, ErrPayload, ErrEnvironment} {
+		if errors.Is(p, own) {
+			outcome = journal.Rejected
+		}
+	}
+	return journal.Exit{Outcome: outcome, Problem: asRecord(p)}
+}

@@ -1,0 +1,42 @@
+package runner
+
+import (
+	"net/http"
+
+	"github.com/cronium/cronium/agent/journal"
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+// How a script may end without success. The first four are the script's own.
+var (
+	ErrExitCode = problem.New("exit_code", http.StatusUnprocessableEntity,
+		"The script failed", "Read the end of the log; the script's last command says why.")
+	ErrSignal = problem.New("killed_by_signal", http.StatusUnprocessableEntity,
+		"The script was killed by a signal", "SIGKILL often means that the host ran out of memory; see `dmesg` on it.")
+	ErrTimeout = problem.New("timed_out", http.StatusUnprocessableEntity,
+		"The script ran into its timeout", "Raise `timeout` in the job, or make the script faster.")
+	ErrCancelled = problem.New("cancelled", http.StatusUnprocessableEntity,
+		"The run was cancelled", "Start it again if that was a mistake.")
+
+	ErrLanguage = problem.New("language_unknown", http.StatusUnprocessableEntity,
+		"This agent does not know the script's language", "Use bash, python or node, or upgrade the agent.")
+	ErrInterpreter = problem.New("interpreter_missing", http.StatusServiceUnavailable,
+		"The host lacks the script's interpreter", "Install it on the host, or target hosts that have it.")
+	ErrDigest = problem.New("script_digest_mismatch", http.StatusUnprocessableEntity,
+		"The script is not what the hub sent", "Run the job again; if it happens again, check the agent's disk.")
+	ErrPayload = problem.New("payload_invalid", http.StatusUnprocessableEntity,
+		"The payload cannot be read", "Upgrade the agent to the hub's version.")
+	ErrEnvironment = problem.New("environment_invalid", http.StatusUnprocessableEntity,
+		"The script's environment cannot be set", "Keep every value below 128 KiB and free of NUL; pass large data in a file.")
+	ErrWorkspace = problem.New("workspace_unavailable", http.StatusServiceUnavailable,
+		"The workspace cannot be prepared", "Free space on the agent's disk and check the permissions of its data directory.")
+	ErrExec = problem.New("exec_refused", http.StatusServiceUnavailable,
+		"The host refused to start the script", "Check the process limit and the memory of the host, and that it allows execution.")
+	ErrStopped = problem.New("runner_stopped", http.StatusServiceUnavailable,
+		"The runner was told to stop", "The host was probably shut down; run the job again.")
+)
+
+// asRecord is p as it lies in the journal.
+func asRecord(p *problem.Problem) *journal.Problem {
+	return &journal.Problem{Code: p.Code, Title: p.Title, Detail: p.Detail, Hint: p.Hint}
+}

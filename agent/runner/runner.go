@@ -1,0 +1,179 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cronium/cronium/agent/boot"
+	"github.com/cronium/cronium/agent/journal"
+	"github.com/cronium/cronium/agent/mask"
+	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+const (
+	defaultGrace = 10 * time.Second
+	maxGrace     = 300 * time.Second
+)
+
+// run is one attempt.
+type run struct {
+	entry     *journal.Entry
+	payload   *runnerv1.Payload
+	log       *outputLog
+	grace     time.Duration
+	startedAt time.Duration // on the boot clock
+	pid       atomic.Int32  // of the script, 0 while there is none
+	orders    chan order
+	over      chan struct{} // closed when the result is on disk
+	attached  atomic.Int32  // readers of the log
+	now       func() time.Time
+}
+
+// Main runs the attempt in dir. It changes the process for good and must be
+// called from the main goroutine, locked to the main thread, because the script
+// dies with the thread that started it. It returns an error if nothing was run
+// and nothing was claimed.
+func Main(dir string, stdin io.Reader, now func() time.Time) error {
+	if err := settle(dir); err != nil {
+		return err
+	}
+	handover, err := ReadHandover(stdin)
+	if err != nil {
+		return err
+	}
+	entry, err := journal.OpenEntry(dir)
+	if err != nil {
+		return err
+	}
+	r := &run{entry: entry, grace: defaultGrace, orders: make(chan order), over: make(chan struct{}), now: now}
+	return r.attempt(handover)
+}
+
+// settle makes the process a good parent.
+func settle(dir string) error {
+	runtime.GOMAXPROCS(2)
+	debug.SetGCPercent(50)
+	// Noted and forgotten, not ignored: what we ignore, the script would too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT)
+	if err := os.Chdir(dir); err != nil {
+		return fmt.Errorf("go to the attempt's directory: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become a subreaper: %w", err)
+	}
+	// Secrets are in our memory: no core dump, no look from another process.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 0, Max: 0}); err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	return nil
+}
+
+func (r *run) attempt(h *runnerv1.Handover) error {
+	var cmd command
+	prob := r.readPayload()
+	if prob == nil {
+		cmd, prob = prepare(r.entry, r.payload, h)
+	}
+	if prob == nil {
+		prob = checkEnvironment(cmd.env)
+	}
+	set := mask.New(h.GetMask())
+	r.log = newLog(r.entry.Dir, r.payload.GetLogLimitBytes(), set, r.now)
+	if err := r.entry.ReserveExit(); err != nil {
+		return fmt.Errorf("reserve space for the result: %w", err)
+	}
+	socket, err := listen()
+	if err != nil {
+		return fmt.Errorf("listen for the agent: %w", err)
+	}
+	defer func() { _ = socket.Close() }()
+	if err := r.claim(); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background()) //nolint:contextcheck // the runner is its own root
+	defer stop()
+	go func() { _ = r.serve(ctx, socket) }()
+	if prob != nil {
+		return r.finish(refused(prob))
+	}
+	if n := set.Skipped(); n > 0 {
+		r.log.Note("the secrets of this run are too large: %d encoded forms of them are not masked", n)
+	}
+	return r.finish(r.execute(cmd, h.GetUser()))
+}
+
+func (r *run) readPayload() *problem.Problem {
+	r.payload = &runnerv1.Payload{}
+	spec, err := r.entry.Spec()
+	if err == nil {
+		err = proto.Unmarshal(spec, r.payload)
+	}
+	if err != nil {
+		return ErrPayload.With("%v", err)
+	}
+	ref := r.payload.GetRef()
+	if got := (journal.Ref{RunID: ref.GetRunId(), Attempt: ref.GetAttempt(), Fence: ref.GetFence()}); got != r.entry.Ref {
+		return ErrPayload.With("it is for attempt %s with fence %d, not for this one", got, got.Fence)
+	}
+	if r.payload.GetGrace() != nil {
+		r.grace = min(max(r.payload.GetGrace().AsDuration(), 0), maxGrace)
+	}
+	return nil
+}
+
+// claim decides that this process, and none after it, runs the attempt.
+func (r *run) claim() error {
+	self, err := boot.Self()
+	if err != nil {
+		return fmt.Errorf("look at ourselves: %w", err)
+	}
+	r.startedAt = boot.Now()
+	return r.entry.Claim(journal.Started{Runner: self, At: r.startedAt})
+}
+
+// finish writes the result. A disk that refuses it is tried for as long as the
+// host runs: the result is all that is left of the attempt.
+func (r *run) finish(exit journal.Exit) error {
+	exit.LogBytes, exit.Dropped = r.log.Close()
+	exit.BootID, exit.WallTime = boot.ID(), r.now().UTC()
+	if exit.EndedAt == 0 {
+		exit.EndedAt = boot.Now()
+	}
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := r.entry.Finish(exit)
+		if err == nil {
+			break
+		}
+		if errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("write the result: %w", err) // the agent has given the attempt up
+		}
+		time.Sleep(wait)
+	}
+	close(r.over)
+	r.bye()
+	return nil
+}
+
+// bye lets attached readers come to the end.
+func (r *run) bye() {
+	if r.attached.Load() > 0 {
+		time.Sleep(linger)
+	}
+	_ = os.Remove(socketName)
+}
