@@ -1,0 +1,36 @@
+package run
+
+import (
+	"net/http"
+
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+// Problems of runs.
+var (
+	ErrNotFound = problem.New("not_found", http.StatusNotFound,
+		"Run not found", "Check the id and the project; the run may have been pruned.")
+	ErrFinished = problem.New("run_already_finished", http.StatusConflict,
+		"Run has finished", "A finished run cannot be cancelled; start a new one.")
+	ErrParameter = problem.New("invalid_parameter", http.StatusUnprocessableEntity,
+		"Parameter is not valid", "Use one of the values that the message lists.")
+)
+
+// Codes of outcomes that this package decides itself.
+const (
+	codeExit         = "exit_status"
+	codeSignal       = "killed_by_signal"
+	codeFailed       = "failed"
+	codeTimedOut     = "timed_out"
+	codeCancelled    = "cancelled"
+	codeNeverStarted = "never_started"
+	codeInfra        = "infrastructure_error"
+	codeRejected     = "rejected_by_agent"
+	codeLost         = "lost"
+)
+
+// Reasons why a queued run waits. Dispatch sets more of them.
+const (
+	ReasonWaiting    = "waiting_for_dispatch"
+	ReasonRetryDelay = "retry_delay"
+)
