@@ -28,7 +28,8 @@ create table agents (
     id            uuid primary key,
     project_id    uuid not null references projects (id),
     name          text not null,
-    labels        jsonb not null default '{}',
+    labels        jsonb not null default '{}', -- in force: what the agent says, under what the token and the hub say
+    token_labels  jsonb not null default '{}', -- from the join token; an agent cannot change them
     facts         jsonb not null default '{}',
     version       text not null default '',
     slots         integer not null default 0,
@@ -40,9 +41,11 @@ create table agents (
     connected_at  timestamptz,
     last_seen_at  timestamptz,
     revoked_at    timestamptz,
-    created_at    timestamptz not null default now(),
-    constraint agents_name_uq unique (project_id, name)
+    created_at    timestamptz not null default now()
 );
+-- A revoked agent gives its name free.
+create unique index agents_name_uq on agents (project_id, name) where revoked_at is null;
+create index agents_revoked_ix on agents (revoked_at) where revoked_at is not null;
 
 create table agent_certificates (
     serial      text primary key,
@@ -55,3 +58,4 @@ create table agent_certificates (
     created_at  timestamptz not null default now(),
     constraint agent_certificates_generation_uq unique (agent_id, generation)
 );
+create index agent_certificates_revoked_ix on agent_certificates (revoked_at) where revoked_at is not null;
