@@ -58,8 +58,10 @@ create table api_tokens (
     constraint api_tokens_name_uq unique (user_id, name)
 );
 
--- Failed logins by account and by address; the limiter fails closed.
+-- Failed logins by account and by address, and those that are being tried; the
+-- limiter fails closed.
 create table login_failures (
+    id         bigint generated always as identity primary key,
     key        text not null,
     at         timestamptz not null default now()
 );

@@ -36,3 +36,23 @@ func (q *Queries) Instance(ctx context.Context) (InstanceRow, error) {
 	err := row.Scan(&i.ID, &i.CreatedAt)
 	return i, err
 }
+
+const lockSetupCode = `-- name: LockSetupCode :one
+select setup_code_sha256 from instance for update
+`
+
+func (q *Queries) LockSetupCode(ctx context.Context) ([]byte, error) {
+	row := q.db.QueryRow(ctx, lockSetupCode)
+	var setup_code_sha256 []byte
+	err := row.Scan(&setup_code_sha256)
+	return setup_code_sha256, err
+}
+
+const putSetupCode = `-- name: PutSetupCode :exec
+update instance set setup_code_sha256 = $1
+`
+
+func (q *Queries) PutSetupCode(ctx context.Context, setupCodeSha256 []byte) error {
+	_, err := q.db.Exec(ctx, putSetupCode, setupCodeSha256)
+	return err
+}
