@@ -26,17 +26,22 @@ create table schedules (
     constraint schedules_catch_up_ck check (catch_up in ('none', 'last', 'all'))
 );
 create index schedules_due_ix on schedules (next_fire_at) where enabled and next_fire_at is not null;
-create index schedules_project_ix on schedules (project_id, next_fire_at);
+create index schedules_project_ix on schedules (project_id, id);
 
--- Owned by hub/schedule. The fire ledger: one row a due occurrence, whatever became of it.
+-- Owned by hub/schedule. The fire ledger: every due occurrence has its row,
+-- whatever became of it. A row may stand for many that were missed in a row.
 create table fires (
     schedule_id uuid not null,
+    run_id      uuid,
     planned_at  timestamptz not null,
-    revision    bigint not null,
     decided_at  timestamptz not null default now(),
+    revision    bigint not null,
+    occurrences bigint not null default 1,
     outcome     text not null,
     reason      text not null default '',
-    run_id      uuid,
+    detail      text not null default '',
     primary key (schedule_id, planned_at),
-    constraint fires_outcome_ck check (outcome in ('started', 'skipped', 'missed'))
+    constraint fires_outcome_ck check (outcome in ('started', 'skipped', 'missed')),
+    constraint fires_reason_ck check (outcome = 'started' or reason <> ''),
+    constraint fires_run_ck check ((run_id is not null) = (outcome = 'started'))
 );
