@@ -25,7 +25,7 @@ func (db *DB) migrate(ctx context.Context, files fs.FS) error {
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 	config.RuntimeParams["lock_timeout"] = "30s"
 	sqlDB := stdlib.OpenDB(*config)
-	defer sqlDB.Close()
+	defer func() { _ = sqlDB.Close() }()
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600), lock.WithUnlockTimeout(1, 10))
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)

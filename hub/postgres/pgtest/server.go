@@ -108,7 +108,7 @@ kill -QUIT $pid; wait $pid; rm -rf "$dir"`
 	}
 	defer ours.Close()
 	s.leash = theirs
-	s.holder = exec.Command("/bin/sh", args...)
+	s.holder = exec.Command("/bin/sh", args...) //nolint:noctx // it ends with the leash
 	s.holder.Stdin, s.holder.SysProcAttr = ours, s.account.Process()
 	s.holder.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC"}
 	if err := s.holder.Start(); err != nil {
