@@ -139,6 +139,9 @@ func (s *Server) Stop() {
 	if c != nil {
 		c.stop()
 	}
+	if filepath.Dir(s.run) != s.dir {
+		_ = os.Remove(s.run) // only when it is empty, as it is after a clean stop
+	}
 	_ = s.lock.Close() // which unlocks
 }
 
