@@ -52,7 +52,7 @@ update run_queue q
 set state = 'running', accepted_at = coalesce(q.accepted_at, now()), unknown_since = null,
     lease_until = now() + make_interval(secs => @lease_s::float8)
 from asked a
-where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id = @agent_id::uuid
+where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id is not distinct from @agent_id::uuid
   and q.state = any (@from_states::text[]) and (q.cancel_requested_at is null or q.started_at is not null)
 returning q.run_id, q.attempt, q.fence;
 
@@ -66,7 +66,7 @@ set state = 'running', unknown_since = null, lease_until = now() + make_interval
     accepted_at = coalesce(q.accepted_at, now()),
     started_at = coalesce(q.started_at, greatest(now() - make_interval(secs => a.age_s), q.assigned_at))
 from asked a
-where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id = @agent_id::uuid
+where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id is not distinct from @agent_id::uuid
   and q.state = any (@from_states::text[])
 returning q.run_id, q.attempt, q.fence;
 
@@ -329,6 +329,15 @@ select q.agent_id, count(*) as n
 from run_queue q
 where q.agent_id = any (@agent_ids::uuid[]) and q.agent_id is not null
 group by q.agent_id;
+
+-- name: AllByAgent :many
+select q.agent_id, count(*) as n
+from run_queue q
+where q.agent_id is not null
+group by q.agent_id;
+
+-- name: OpenOf :many
+select q.run_id from run_queue q where q.run_id = any (@ids::uuid[]);
 
 -- name: Attempts :many
 select t.attempt, t.agent_id, t.fence, t.state, t.outcome, t.exit_code, t.signal, t.assigned_at, t.accepted_at, t.started_at,

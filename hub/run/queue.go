@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/cronium/cronium/hub/run/internal/db"
 )
@@ -74,6 +75,28 @@ func (s *Store) CountByAgent(ctx context.Context, agentIDs []uuid.UUID) (map[uui
 		counts[*r.AgentID] = int(r.N)
 	}
 	return counts, nil
+}
+
+// RunningByAgent says how many live attempts every agent has that has any.
+func (s *Store) RunningByAgent(ctx context.Context) (map[uuid.UUID]int, error) {
+	rows, err := s.q.AllByAgent(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count runs by agent: %w", err)
+	}
+	counts := make(map[uuid.UUID]int, len(rows))
+	for _, r := range rows {
+		counts[*r.AgentID] = int(r.N)
+	}
+	return counts, nil
+}
+
+// Open returns which of these runs have not finished, as the caller's transaction sees it.
+func (s *Store) Open(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) ([]uuid.UUID, error) {
+	open, err := s.q.WithTx(tx).OpenOf(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look up %d runs: %w", len(ids), err)
+	}
+	return open, nil
 }
 
 // OwnedBy reports, for each ref, whether that attempt was ever given to this agent.

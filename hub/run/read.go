@@ -140,18 +140,18 @@ func (s *Store) get(ctx context.Context, tx pgx.Tx, project, id uuid.UUID) (Run,
 	return r, nil
 }
 
-// ByID returns runs of any project without inputs and attempts, for those who were
+// ByIDs returns runs of the project without inputs and attempts, for those who were
 // told that they changed. Unknown ids are left out; the order is that of the ids.
-func (s *Store) ByID(ctx context.Context, ids []uuid.UUID) ([]Run, error) {
-	runs, err := s.collect(ctx, selectRun+" from runs r left join run_queue q on q.run_id = r.id where r.id = any ($1) order by r.id", ids)
+func (s *Store) ByIDs(ctx context.Context, project uuid.UUID, ids []uuid.UUID) ([]Run, error) {
+	runs, err := s.collect(ctx, selectRun+" from runs r left join run_queue q on q.run_id = r.id where r.id = any ($1) and r.project_id = $2 order by r.id", ids, project)
 	if err != nil {
 		return nil, fmt.Errorf("get %d runs: %w", len(ids), err)
 	}
 	return runs, nil
 }
 
-// LastByJob returns the newest n runs of each of these jobs, newest first.
-func (s *Store) LastByJob(ctx context.Context, jobIDs []uuid.UUID, n int) (map[uuid.UUID][]Run, error) {
+// RecentByJob returns the newest n runs of each of these jobs, newest first.
+func (s *Store) RecentByJob(ctx context.Context, jobIDs []uuid.UUID, n int) (map[uuid.UUID][]Run, error) {
 	runs, err := s.collect(ctx, selectRun+` from unnest($1::uuid[]) j (id)
 		cross join lateral (select * from runs l where l.job_id = j.id order by l.id desc limit $2) r
 		left join run_queue q on q.run_id = r.id

@@ -634,17 +634,30 @@ func TestListPagesFiltersAndShowsOpenRunsAsTheyAre(t *testing.T) {
 			t.Errorf("List(%+v): %v, want %v", f, err, ErrParameter)
 		}
 	}
-	if last, err := w.LastByJob(w.ctx, []uuid.UUID{w.job, uuid.New()}, 4); err != nil || len(last[w.job]) != 4 || last[w.job][0].ID != runs[6].ID {
-		t.Errorf("LastByJob = %v, %v", last, err)
+	if last, err := w.RecentByJob(w.ctx, []uuid.UUID{w.job, uuid.New()}, 4); err != nil || len(last[w.job]) != 4 || last[w.job][0].ID != runs[6].ID {
+		t.Errorf("RecentByJob = %v, %v", last, err)
 	}
-	if by, err := w.ByID(w.ctx, []uuid.UUID{runs[0].ID, uuid.New()}); err != nil || len(by) != 1 {
-		t.Errorf("ByID = %v, %v", by, err)
+	if by, err := w.ByIDs(w.ctx, w.project, []uuid.UUID{runs[0].ID, uuid.New()}); err != nil || len(by) != 1 {
+		t.Errorf("ByIDs = %v, %v", by, err)
 	}
 	if n, err := w.Counts(w.ctx); err != nil || n[Queued] != 5 || n[Assigned] != 1 {
 		t.Errorf("Counts = %v, %v", n, err)
 	}
 	if n, err := w.CountByAgent(w.ctx, []uuid.UUID{w.agent}); err != nil || n[w.agent] != 1 {
 		t.Errorf("CountByAgent = %v, %v", n, err)
+	}
+	if n, err := w.RunningByAgent(w.ctx); err != nil || len(n) != 1 || n[w.agent] != 1 {
+		t.Errorf("RunningByAgent = %v, %v", n, err)
+	}
+	err := w.pg.InTx(w.ctx, func(tx pgx.Tx) error {
+		open, err := w.Open(w.ctx, tx, []uuid.UUID{runs[0].ID, runs[1].ID, uuid.New()})
+		if err == nil && (len(open) != 1 || open[0] != runs[1].ID) {
+			t.Errorf("Open = %v, want the second run", open)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("Open: %v", err)
 	}
 	if _, err := w.Get(w.ctx, uuid.New(), runs[0].ID); !errors.Is(err, ErrNotFound) {
 		t.Errorf("Get through another project: %v, want %v", err, ErrNotFound)

@@ -21,7 +21,7 @@ update run_queue q
 set state = 'running', accepted_at = coalesce(q.accepted_at, now()), unknown_since = null,
     lease_until = now() + make_interval(secs => $1::float8)
 from asked a
-where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id = $2::uuid
+where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id is not distinct from $2::uuid
   and q.state = any ($3::text[]) and (q.cancel_requested_at is null or q.started_at is not null)
 returning q.run_id, q.attempt, q.fence
 `
@@ -58,6 +58,38 @@ func (q *Queries) Accept(ctx context.Context, arg AcceptParams) ([]AcceptRow, er
 	for rows.Next() {
 		var i AcceptRow
 		if err := rows.Scan(&i.RunID, &i.Attempt, &i.Fence); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const allByAgent = `-- name: AllByAgent :many
+select q.agent_id, count(*) as n
+from run_queue q
+where q.agent_id is not null
+group by q.agent_id
+`
+
+type AllByAgentRow struct {
+	AgentID *uuid.UUID
+	N       int64
+}
+
+func (q *Queries) AllByAgent(ctx context.Context) ([]AllByAgentRow, error) {
+	rows, err := q.db.Query(ctx, allByAgent)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AllByAgentRow{}
+	for rows.Next() {
+		var i AllByAgentRow
+		if err := rows.Scan(&i.AgentID, &i.N); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -918,7 +950,7 @@ set state = 'running', unknown_since = null, lease_until = now() + make_interval
     accepted_at = coalesce(q.accepted_at, now()),
     started_at = coalesce(q.started_at, greatest(now() - make_interval(secs => a.age_s), q.assigned_at))
 from asked a
-where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id = $2::uuid
+where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id is not distinct from $2::uuid
   and q.state = any ($3::text[])
 returning q.run_id, q.attempt, q.fence
 `
@@ -989,6 +1021,30 @@ func (q *Queries) OpenCounts(ctx context.Context) ([]OpenCountsRow, error) {
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const openOf = `-- name: OpenOf :many
+select q.run_id from run_queue q where q.run_id = any ($1::uuid[])
+`
+
+func (q *Queries) OpenOf(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, openOf, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var run_id uuid.UUID
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
