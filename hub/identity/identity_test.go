@@ -45,6 +45,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.Store = identity.New(w.db, project.New(w.db), settings, identity.Config{Now: w.clock})
+	w.Cheapen()
 	return w
 }
 
@@ -205,6 +206,22 @@ func TestWrongPasswordAndUnknownAccountLookAlike(t *testing.T) {
 			t.Fatalf("the answers differ: %q", said)
 		}
 	}
+}
+
+// When no hash can be had, both have to be turned away: both would be hashed.
+func TestUnknownAccountIsHashedToo(t *testing.T) {
+	t.Parallel()
+	w := settled(t)
+	drain := w.Flood()
+	for _, who := range []string{email, "nobody@example.org"} {
+		for range 12 { // more than an account may fail
+			if _, _, err := w.Login(t.Context(), who, password, home, ""); !errors.Is(err, identity.ErrBusy) {
+				t.Fatalf("Login(%s) in a flood = %v, want ErrBusy", who, err)
+			}
+		}
+	}
+	drain()
+	w.login(t) // being turned away was not held against the account
 }
 
 func TestTenFailuresBlockTheAccountForAMinuteThenLonger(t *testing.T) {

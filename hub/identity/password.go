@@ -30,16 +30,19 @@ type cost struct {
 
 var today = cost{memory: 19456, time: 2, threads: 1}
 
-// nobody is verified in place of an unknown account, so that it takes as long.
-var nobody = format(today, make([]byte, saltSize), make([]byte, hashSize))
-
 // hasher bounds how much memory and time passwords take.
 type hasher struct {
+	cost    cost
 	slots   chan struct{}
 	waiting atomic.Int32
 }
 
-func newHasher() *hasher { return &hasher{slots: make(chan struct{}, hashesAtOnce)} }
+func newHasher() *hasher { return &hasher{cost: today, slots: make(chan struct{}, hashesAtOnce)} }
+
+// nobody is verified in place of an unknown account, so that it takes as long.
+func (h *hasher) nobody() string {
+	return format(h.cost, make([]byte, saltSize), make([]byte, hashSize))
+}
 
 // enter waits for a slot, or returns [ErrBusy] when too many wait already.
 func (h *hasher) enter(ctx context.Context) (leave func(), err error) {
@@ -64,7 +67,7 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	defer leave()
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails
-	return format(today, salt, today.key(password, salt)), nil
+	return format(h.cost, salt, h.cost.key(password, salt)), nil
 }
 
 // verify compares a password with a PHC string; stale says that it should be
@@ -79,7 +82,7 @@ func (h *hasher) verify(ctx context.Context, phc, password string) (ok, stale bo
 		return false, false, err
 	}
 	defer leave()
-	return subtle.ConstantTimeCompare(c.key(password, salt), want) == 1, c != today, nil
+	return subtle.ConstantTimeCompare(c.key(password, salt), want) == 1, c != h.cost, nil
 }
 
 func (c cost) key(password string, salt []byte) []byte {

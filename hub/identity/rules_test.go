@@ -48,7 +48,7 @@ func TestHashIsVerifiedAndStaleOnesAreNoticed(t *testing.T) {
 		ok, stale     bool
 	}{
 		"right": {phc, "correct horse battery", true, false}, "wrong": {phc, "correct horse batterx", false, false},
-		"old": {old, "correct horse battery", true, true}, "nobody": {nobody, "", false, false},
+		"old": {old, "correct horse battery", true, true}, "nobody": {h.nobody(), "", false, false},
 	} {
 		ok, stale, err := h.verify(ctx, c.phc, c.password)
 		if ok != c.ok || stale != c.stale || err != nil {

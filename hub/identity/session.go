@@ -72,7 +72,7 @@ func (s *Store) authenticate(ctx context.Context, email, password string) (user 
 	known := err == nil
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		row.PasswordHash = nobody
+		row.PasswordHash = s.hasher.nobody()
 	case err != nil:
 		return User{}, false, fmt.Errorf("read credentials: %w", err)
 	}
