@@ -98,6 +98,10 @@ type Reader struct {
 // Open returns a reader of the log in dir, which may not exist yet.
 func Open(dir string) *Reader { return &Reader{dir: dir} }
 
+// OpenWith is [Open] with a buffer of [MaxChunk] bytes, which readers may share
+// that are not used at the same time.
+func OpenWith(dir string, buf []byte) *Reader { return &Reader{dir: dir, buf: buf[:MaxChunk]} }
+
 // Close frees the reader. It may be used again.
 func (r *Reader) Close() {
 	if r.f != nil {
