@@ -1,0 +1,154 @@
+import { Button, Modal } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { lazy, Suspense, useState } from 'react';
+import { at, del } from '../request';
+import { number, t } from '../i18n';
+import { size } from '../log/size';
+import { useHosts, useMay, useProject } from '../queries';
+import { Time } from '../time/Time';
+import type { Host } from '../types';
+import { Empty, Labels, Loaded, Page } from '../ui/Page';
+import { Status } from '../ui/Status';
+import { toast, toastProblem } from '../ui/toast';
+import css from '../ui/ui.module.css';
+
+const AddHost = lazy(() => import('./AddHost'));
+
+export default function Hosts() {
+  const query = useHosts();
+  const mayEdit = useMay('admin');
+  const [adding, setAdding] = useState(false);
+  const add = mayEdit && <Button onClick={() => setAdding(true)}>{t('hosts.add')}</Button>;
+  return (
+    <Page title={t('nav.hosts')} actions={add}>
+      <Loaded from={query}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty
+              title={t('hosts.empty')}
+              text={t('hosts.empty_text')}
+              action={add}
+              command="cronium hosts add"
+            />
+          ) : (
+            <Table items={items} mayRevoke={mayEdit} />
+          )
+        }
+      </Loaded>
+      {adding && (
+        <Suspense>
+          <AddHost onClose={() => setAdding(false)} />
+        </Suspense>
+      )}
+    </Page>
+  );
+}
+
+function Table({ items, mayRevoke }: { items: Host[]; mayRevoke: boolean }) {
+  const [revoking, setRevoking] = useState<Host | null>(null);
+  return (
+    <div className={css.tableWrap}>
+      <table className={css.table}>
+        <thead>
+          <tr>
+            <th scope="col">{t('col.host')}</th>
+            <th scope="col">{t('col.state')}</th>
+            <th scope="col">{t('hosts.system')}</th>
+            <th scope="col" className={css.end}>
+              {t('hosts.running')}
+            </th>
+            <th scope="col">{t('hosts.last_seen')}</th>
+            <th scope="col">
+              <span className="vh">{t('col.actions')}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((h) => (
+            <tr key={h.name} data-host={h.name}>
+              <td className={css.main}>
+                {h.name} <Labels of={h.labels} />
+              </td>
+              <td>
+                <Status state={h.state} quiet />
+              </td>
+              <td data-wide className={css.muted}>
+                <Facts host={h} />
+              </td>
+              <td className={css.end} data-start>
+                {t('hosts.slots', { running: number(h.running), slots: number(h.slots) })}
+              </td>
+              <td className={css.muted} data-end>
+                {h.state === 'online' ? t('hosts.now') : <Time at={h.last_seen_at} />}
+              </td>
+              <td className={css.end} data-wide>
+                {mayRevoke && h.state !== 'revoked' && (
+                  <Button variant="subtle" color="danger" size="compact-sm" onClick={() => setRevoking(h)}>
+                    {t('hosts.revoke')}
+                    <span className="vh"> {h.name}</span>
+                  </Button>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {revoking && <Revoke host={revoking} onClose={() => setRevoking(null)} />}
+    </div>
+  );
+}
+
+function Facts({ host }: { host: Host }) {
+  const f = host.facts;
+  const system = [
+    f.distribution || f.os,
+    f.arch,
+    f.cpus ? t('hosts.cpus', { count: f.cpus }) : '',
+    f.memory_bytes ? size(f.memory_bytes) : '',
+  ];
+  const tools = Object.entries(f.interpreters ?? {}).map(([name, version]) =>
+    version.startsWith(name) ? version : `${name} ${version}`,
+  );
+  return (
+    <>
+      {system.filter(Boolean).join(' · ')}
+      {tools.length > 0 && <div className={css.faint}>{tools.join(' · ')}</div>}
+      <div className={css.faint}>
+        {host.version && t('hosts.agent', { version: host.version })}
+        {host.certificate.not_after && (
+          <>
+            {' · '}
+            {t('hosts.certificate')} <Time at={host.certificate.not_after} />
+          </>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Revoke({ host, onClose }: { host: Host; onClose: () => void }) {
+  const project = useProject();
+  const queries = useQueryClient();
+  const revoke = useMutation({
+    mutationFn: () => del(at('projects', project, 'hosts', host.name)),
+    onSuccess: () => {
+      toast(t('hosts.revoked', { name: host.name }));
+      void queries.invalidateQueries({ queryKey: ['hosts'] });
+      onClose();
+    },
+    onError: toastProblem,
+  });
+  return (
+    <Modal opened onClose={onClose} title={t('hosts.revoke_title', { name: host.name })}>
+      <p>{t('hosts.revoke_text', { count: host.running })}</p>
+      <div className={css.row} style={{ justifyContent: 'flex-end', marginTop: 16 }}>
+        <Button variant="default" onClick={onClose} data-autofocus>
+          {t('action.keep')}
+        </Button>
+        <Button color="danger" onClick={() => revoke.mutate()} loading={revoke.isPending}>
+          {t('hosts.revoke_action')}
+        </Button>
+      </div>
+    </Modal>
+  );
+}

@@ -1,0 +1,336 @@
+import { Button } from '@mantine/core';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { useQueryClient, type InfiniteData } from '@tanstack/react-query';
+import { lazy, Suspense, useState } from 'react';
+import { t } from '../i18n';
+import {
+  patchRuns,
+  runsKey,
+  useJob,
+  useMay,
+  useProject,
+  useRuns,
+  useRunsTopic,
+  useSchedules,
+  useSwitch,
+  useVersions,
+} from '../queries';
+import { Time } from '../time/Time';
+import type { Job as JobShape, JobVersion, Page as PageOf, RunSummary } from '../types';
+import { Copy, Empty, Labels, Loaded, Loading, More, Note, Page } from '../ui/Page';
+import { Status } from '../ui/Status';
+import { Strip } from '../ui/Strip';
+import { Tabs } from '../ui/Tabs';
+import { toast, toastProblem } from '../ui/toast';
+import css from '../ui/ui.module.css';
+import { RunButton } from './RunButton';
+import { RunTable } from './Runs';
+import { ScheduleTable } from './Schedules';
+
+const Code = lazy(() => import('../editor/Code'));
+const Diff = lazy(() => import('../editor/Diff'));
+
+export default function Job() {
+  const { name } = useParams({ from: '/shell/jobs/$name' });
+  const query = useJob(name);
+  const job = query.data?.job;
+  return (
+    <Page
+      title={name}
+      crumb={<Link to="/jobs">{t('nav.jobs')}</Link>}
+      beside={job && job.state !== 'active' ? <Status state={job.state} /> : undefined}
+      actions={job && <Actions job={job} />}
+    >
+      <Loaded from={query}>{({ job }) => <View job={job} />}</Loaded>
+    </Page>
+  );
+}
+
+function Actions({ job }: { job: JobShape }) {
+  const mayRun = useMay('operator');
+  const mayEdit = useMay('editor');
+  const flip = useSwitch('jobs');
+  const paused = job.state === 'paused';
+  const onFlip = () =>
+    flip.mutate(
+      { id: job.name, on: paused },
+      {
+        onSuccess: () => toast(t(paused ? 'jobs.resumed' : 'jobs.paused', { name: job.name })),
+        onError: toastProblem,
+      },
+    );
+  return (
+    <>
+      {mayEdit && (
+        <>
+          <Button variant="default" onClick={onFlip} loading={flip.isPending}>
+            {t(paused ? 'action.resume' : 'action.pause')}
+          </Button>
+          <Button variant="default" component={Link} to={`/jobs/${encodeURIComponent(job.name)}/edit`}>
+            {t('action.edit')}
+          </Button>
+        </>
+      )}
+      {mayRun && <RunButton job={job.name} label={t('action.run_now')} />}
+    </>
+  );
+}
+
+function View({ job }: { job: JobShape }) {
+  const { tab = 'runs' } = useSearch({ from: '/shell/jobs/$name' });
+  const navigate = useNavigate({ from: '/jobs/$name' });
+  return (
+    <>
+      {job.state === 'paused' && <Note tone="idle" title={t('job.paused_note')} />}
+      <Summary job={job} />
+      <div style={{ height: 16 }} />
+      <Tabs
+        label={t('job.tabs')}
+        value={tab}
+        options={[
+          { value: 'runs', label: t('nav.runs') },
+          { value: 'schedules', label: t('nav.schedules') },
+          { value: 'script', label: t('job.script') },
+          { value: 'versions', label: t('job.versions') },
+        ]}
+        onChange={(next) =>
+          void navigate({ search: { tab: next === 'runs' ? undefined : next }, replace: true })
+        }
+      />
+      {tab === 'schedules' ? (
+        <JobSchedules job={job.name} />
+      ) : tab === 'script' ? (
+        <Script job={job} />
+      ) : tab === 'versions' ? (
+        <Versions job={job.name} />
+      ) : (
+        <JobRuns job={job.name} />
+      )}
+    </>
+  );
+}
+
+function Summary({ job }: { job: JobShape }) {
+  const query = useRuns({ job: job.name }, 60);
+  const runs = query.data?.pages[0]?.items ?? [];
+  const { spec } = job;
+  return (
+    <div className={css.grid2} style={{ alignItems: 'stretch' }}>
+      <section className={css.card}>
+        <h2 className={css.cardTitle}>{t('job.last_runs', { count: Math.max(1, runs.length) })}</h2>
+        <p className={css.muted} style={{ marginBottom: 12, fontSize: 13 }}>
+          {t('job.strip_key')}
+        </p>
+        {query.data ? <Strip runs={runs} height={32} /> : <div style={{ height: 32 }} />}
+      </section>
+      <section className={css.card}>
+        <h2 className="vh">{t('job.definition')}</h2>
+        <dl className={css.facts}>
+          <dt>{t('job.language')}</dt>
+          <dd>{t(`lang.${spec.script.language}`)}</dd>
+          <dt>{t('job.runs_on')}</dt>
+          <dd>
+            {Object.keys(spec.target?.labels ?? {}).length > 0 ? (
+              <Labels of={spec.target?.labels} />
+            ) : (
+              t('job.any_host')
+            )}
+          </dd>
+          <dt>{t('job.timeout')}</dt>
+          <dd>{spec.timeout ?? '1h'}</dd>
+          <dt>{t('job.retries')}</dt>
+          <dd>
+            {spec.retries && spec.retries.max > 0
+              ? t('job.retries_words', {
+                  count: spec.retries.max,
+                  backoff: spec.retries.backoff ?? 'fixed',
+                  delay: spec.retries.delay ?? '0s',
+                })
+              : t('job.no_retries')}
+          </dd>
+          <dt>{t('job.version')}</dt>
+          <dd>
+            {job.version} · <Time at={job.updated_at} /> {job.updated_by && `· ${job.updated_by}`}
+          </dd>
+          {Object.keys(job.labels).length > 0 && (
+            <>
+              <dt>{t('job.labels')}</dt>
+              <dd>
+                <Labels of={job.labels} />
+              </dd>
+            </>
+          )}
+        </dl>
+      </section>
+    </div>
+  );
+}
+
+function JobRuns({ job }: { job: string }) {
+  const query = useRuns({ job }, 60);
+  const queries = useQueryClient();
+  const project = useProject();
+  useRunsTopic((changed) => {
+    const mine = changed.filter((r) => r.job === job);
+    if (mine.length === 0) return;
+    const key = runsKey(project, { job });
+    const data = queries.getQueryData<InfiniteData<PageOf<RunSummary>>>(key);
+    const known = new Set(data?.pages.flatMap((p) => p.items.map((r) => r.id)));
+    if (mine.every((r) => known.has(r.id))) queries.setQueryData(key, patchRuns(data, mine));
+    else void queries.invalidateQueries({ queryKey: key });
+  });
+  return (
+    <Loaded from={query}>
+      {({ pages }) => {
+        const items = pages.flatMap((p) => p.items);
+        if (items.length === 0) return <Empty title={t('job.no_runs')} command={`cronium run ${job} -w`} />;
+        return (
+          <>
+            <RunTable items={items} withJob={false} />
+            <More query={query} />
+          </>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+function JobSchedules({ job }: { job: string }) {
+  const query = useSchedules(job);
+  return (
+    <Loaded from={query} rows={3}>
+      {({ pages }) => {
+        const items = pages.flatMap((p) => p.items);
+        if (items.length === 0)
+          return (
+            <Empty
+              title={t('job.no_schedules')}
+              action={
+                <Button variant="default" component={Link} to={`/jobs/${encodeURIComponent(job)}/edit`}>
+                  {t('job.add_schedule')}
+                </Button>
+              }
+            />
+          );
+        return <ScheduleTable items={items} withJob={false} />;
+      }}
+    </Loaded>
+  );
+}
+
+function Script({ job }: { job: JobShape }) {
+  const { script, inputs = {}, env = {} } = job.spec;
+  return (
+    <div className={css.stack}>
+      <div>
+        <Suspense fallback={<Loading rows={6} />}>
+          <Code value={script.source} language={script.language} label={t('job.script')} readOnly />
+        </Suspense>
+        <div className={css.row} style={{ marginTop: 8 }}>
+          <Copy text={script.source} />
+        </div>
+      </div>
+      {Object.keys(inputs).length > 0 && (
+        <section className={css.card}>
+          <h2 className={css.cardTitle}>{t('job.inputs')}</h2>
+          <dl className={css.facts}>
+            {Object.entries(inputs).map(([name, i]) => (
+              <div key={name} style={{ display: 'contents' }}>
+                <dt className={css.mono}>{name}</dt>
+                <dd>
+                  {i.type}
+                  {i.required ? `, ${t('job.required')}` : ''}
+                  {i.secret
+                    ? `, ${t('job.secret')}`
+                    : i.default !== undefined
+                      ? `, ${t('job.default', { value: JSON.stringify(i.default) })}`
+                      : ''}
+                  {i.description ? ` · ${i.description}` : ''}
+                </dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      )}
+      {Object.keys(env).length > 0 && (
+        <section className={css.card}>
+          <h2 className={css.cardTitle}>{t('job.env')}</h2>
+          <Labels of={env} />
+        </section>
+      )}
+    </div>
+  );
+}
+
+function Versions({ job }: { job: string }) {
+  const query = useVersions(job);
+  const [chosen, choose] = useState<number | null>(null);
+  return (
+    <Loaded from={query} rows={4}>
+      {({ items }) => {
+        const now = items.find((v) => v.version === (chosen ?? items[0]?.version));
+        const before = now && items.find((v) => v.version < now.version);
+        return (
+          <div className={css.stack}>
+            <div className={css.tableWrap}>
+              <table className={css.table}>
+                <thead>
+                  <tr>
+                    <th scope="col">{t('job.version')}</th>
+                    <th scope="col">{t('col.created')}</th>
+                    <th scope="col">{t('col.by')}</th>
+                    <th scope="col">{t('col.note')}</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {items.map((v) => (
+                    <tr key={v.version}>
+                      <td>
+                        <button
+                          type="button"
+                          className={css.chip}
+                          aria-pressed={v === now}
+                          onClick={() => choose(v.version)}
+                        >
+                          {t('job.version_n', { n: v.version })}
+                        </button>
+                      </td>
+                      <td>
+                        <Time at={v.created_at} />
+                      </td>
+                      <td className={css.muted}>{v.created_by}</td>
+                      <td className={css.muted}>{v.note}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+            {now && before && <Changes from={before} to={now} />}
+          </div>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+function Changes({ from, to }: { from: JobVersion; to: JobVersion }) {
+  return (
+    <section className={css.card}>
+      <h2 className={css.cardTitle}>{t('job.changes', { from: from.version, to: to.version })}</h2>
+      <Suspense fallback={<Loading rows={4} />}>
+        <Diff
+          key={to.version}
+          before={document_(from)}
+          after={document_(to)}
+          label={t('job.changes', { from: from.version, to: to.version })}
+        />
+      </Suspense>
+    </section>
+  );
+}
+
+/** A version as one text: what surrounds the script, then the script. */
+function document_(v: JobVersion): string {
+  const { script, ...rest } = v.spec;
+  return `${JSON.stringify(rest, null, 2)}\n\n# ${script.language}\n${v.script || script.source}`;
+}

@@ -1,0 +1,397 @@
+import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
+import { lazy, Suspense, type ReactNode } from 'react';
+import { t } from '../i18n';
+import { zone } from '../time/time';
+import type { InputType, Language, ProblemBody } from '../types';
+import { Loading } from '../ui/Page';
+import css from '../ui/ui.module.css';
+import form from './form.module.css';
+import { newSchedule, starters, type InputDraft, type JobDraft, type PairDraft } from './draft';
+import { ScheduleFields } from './ScheduleFields';
+
+const Code = lazy(() => import('../editor/Code'));
+
+export interface FieldErrors {
+  /** The words for a field, or undefined. */
+  at: (path: string) => string | undefined;
+}
+
+interface Props {
+  draft: JobDraft;
+  change: (part: Partial<JobDraft>) => void;
+  isNew: boolean;
+  problem: ProblemBody | null;
+  field: string;
+}
+
+export function JobForm({ draft, change, isNew, problem, field }: Props) {
+  const errors: FieldErrors = {
+    at: (path) =>
+      problem && field === path
+        ? [problem.detail || problem.title, problem.hint].filter(Boolean).join(' ')
+        : undefined,
+  };
+  const language = (next: Language) =>
+    change({
+      language: next,
+      source: Object.values(starters).includes(draft.source) ? starters[next] : draft.source,
+    });
+  const scriptError = errors.at('spec.script.source') ?? errors.at('spec.script');
+  return (
+    <div className={form.layout}>
+      <div className={css.stack}>
+        <section className={css.card}>
+          <div className={form.pair}>
+            <TextInput
+              label={t('edit.name')}
+              description={isNew ? t('edit.name_help') : undefined}
+              value={draft.name}
+              disabled={!isNew}
+              required
+              spellCheck={false}
+              autoComplete="off"
+              data-field="metadata.name"
+              error={errors.at('metadata.name') ?? errors.at('name')}
+              onChange={(e) => change({ name: e.currentTarget.value })}
+            />
+            <NativeSelect
+              label={t('job.language')}
+              description={isNew ? t('edit.language_help') : undefined}
+              data={(['bash', 'python', 'node'] as const).map((l) => ({ value: l, label: t(`lang.${l}`) }))}
+              value={draft.language}
+              data-field="spec.script.language"
+              error={errors.at('spec.script.language')}
+              onChange={(e) => language(e.currentTarget.value as Language)}
+            />
+          </div>
+        </section>
+        <section aria-label={t('job.script')}>
+          <Suspense fallback={<Loading rows={8} />}>
+            <Code
+              value={draft.source}
+              language={draft.language}
+              label={t('job.script')}
+              invalid={scriptError !== undefined}
+              onChange={(source) => change({ source })}
+            />
+          </Suspense>
+          {scriptError && (
+            <p className={form.error} role="alert">
+              {scriptError}
+            </p>
+          )}
+          <p className={css.faint} style={{ marginTop: 6 }}>
+            {t('edit.keys')}
+          </p>
+        </section>
+        <Schedules draft={draft} change={change} errors={errors} />
+      </div>
+      <div className={css.stack}>
+        <Inputs list={draft.inputs} set={(inputs) => change({ inputs })} errors={errors} />
+        <Pairs
+          title={t('job.runs_on')}
+          help={t('edit.target_help')}
+          list={draft.target}
+          set={(target) => change({ target })}
+          path="spec.target.labels"
+          errors={errors}
+          names={[t('edit.label'), t('edit.value')]}
+          add={t('edit.add_label')}
+        />
+        <Limits draft={draft} change={change} errors={errors} />
+        <Pairs
+          title={t('job.env')}
+          help={t('edit.env_help')}
+          list={draft.env}
+          set={(env) => change({ env })}
+          path="spec.env"
+          errors={errors}
+          names={[t('edit.variable'), t('edit.value')]}
+          add={t('edit.add_variable')}
+        />
+        <Pairs
+          title={t('job.labels')}
+          help={t('edit.labels_help')}
+          list={draft.labels}
+          set={(labels) => change({ labels })}
+          path="metadata.labels"
+          errors={errors}
+          names={[t('edit.label'), t('edit.value')]}
+          add={t('edit.add_label')}
+        />
+      </div>
+    </div>
+  );
+}
+
+function Section({ title, help, children }: { title: string; help?: string; children: ReactNode }) {
+  return (
+    <section className={css.card}>
+      <h2 className={css.cardTitle} style={{ marginBottom: help ? 2 : 12 }}>
+        {title}
+      </h2>
+      {help && (
+        <p className={css.faint} style={{ marginBottom: 12 }}>
+          {help}
+        </p>
+      )}
+      {children}
+    </section>
+  );
+}
+
+function Limits({
+  draft,
+  change,
+  errors,
+}: {
+  draft: JobDraft;
+  change: Props['change'];
+  errors: FieldErrors;
+}) {
+  return (
+    <Section title={t('edit.limits')}>
+      <div className={form.pair}>
+        <TextInput
+          label={t('job.timeout')}
+          placeholder="1h"
+          value={draft.timeout}
+          data-field="spec.timeout"
+          error={errors.at('spec.timeout')}
+          onChange={(e) => change({ timeout: e.currentTarget.value })}
+        />
+        <TextInput
+          label={t('job.retries')}
+          placeholder="0"
+          inputMode="numeric"
+          value={draft.retries}
+          data-field="spec.retries.max"
+          error={errors.at('spec.retries.max') ?? errors.at('spec.retries')}
+          onChange={(e) => change({ retries: e.currentTarget.value })}
+        />
+        <NativeSelect
+          label={t('edit.backoff')}
+          data={[
+            { value: 'exponential', label: t('edit.exponential') },
+            { value: 'fixed', label: t('edit.fixed') },
+          ]}
+          value={draft.backoff}
+          error={errors.at('spec.retries.backoff')}
+          onChange={(e) => change({ backoff: e.currentTarget.value as JobDraft['backoff'] })}
+        />
+        <TextInput
+          label={t('edit.delay')}
+          placeholder="10s"
+          value={draft.delay}
+          data-field="spec.retries.delay"
+          error={errors.at('spec.retries.delay')}
+          onChange={(e) => change({ delay: e.currentTarget.value })}
+        />
+      </div>
+    </Section>
+  );
+}
+
+const replaced = <T,>(list: T[], i: number, part: Partial<T>) =>
+  list.map((x, k) => (k === i ? { ...x, ...part } : x));
+const without = <T,>(list: T[], i: number) => list.filter((_, k) => k !== i);
+
+function Pairs(props: {
+  title: string;
+  help: string;
+  list: PairDraft[];
+  set: (list: PairDraft[]) => void;
+  path: string;
+  errors: FieldErrors;
+  names: [string, string];
+  add: string;
+}) {
+  const { list, set, path, errors, names } = props;
+  return (
+    <Section title={props.title} help={props.help}>
+      <div className={css.stack} style={{ gap: 8 }}>
+        {list.map((p, i) => (
+          <div key={i} className={form.item}>
+            <TextInput
+              aria-label={names[0]}
+              placeholder={names[0]}
+              value={p.key}
+              spellCheck={false}
+              data-field={`${path}.${p.key}`}
+              error={errors.at(`${path}.${p.key}`)}
+              onChange={(e) => set(replaced(list, i, { key: e.currentTarget.value }))}
+            />
+            <TextInput
+              aria-label={names[1]}
+              placeholder={names[1]}
+              value={p.value}
+              spellCheck={false}
+              onChange={(e) => set(replaced(list, i, { value: e.currentTarget.value }))}
+            />
+            <Remove name={p.key} onClick={() => set(without(list, i))} />
+          </div>
+        ))}
+        {errors.at(path) && <p className={form.error}>{errors.at(path)}</p>}
+        <Button
+          variant="default"
+          size="xs"
+          onClick={() => set([...list, { key: '', value: '' }])}
+          style={{ alignSelf: 'flex-start' }}
+        >
+          {props.add}
+        </Button>
+      </div>
+    </Section>
+  );
+}
+
+function Remove({ name, onClick }: { name: string; onClick: () => void }) {
+  return (
+    <button
+      type="button"
+      className={css.copy}
+      style={{ height: 36 }}
+      aria-label={t('action.remove_name', { name })}
+      onClick={onClick}
+    >
+      ×
+    </button>
+  );
+}
+
+const types: InputType[] = ['string', 'integer', 'number', 'boolean'];
+
+function Inputs({
+  list,
+  set,
+  errors,
+}: {
+  list: InputDraft[];
+  set: (list: InputDraft[]) => void;
+  errors: FieldErrors;
+}) {
+  return (
+    <Section title={t('job.inputs')} help={t('edit.inputs_help')}>
+      <div className={css.stack} style={{ gap: 12 }}>
+        {list.map((i, k) => {
+          const path = `spec.inputs.${i.name}`;
+          const patch = (part: Partial<InputDraft>) => set(replaced(list, k, part));
+          return (
+            <fieldset key={k} className={form.box}>
+              <legend className="vh">{i.name || t('edit.input')}</legend>
+              <div className={form.item}>
+                <TextInput
+                  aria-label={t('edit.input_name')}
+                  placeholder={t('edit.input_name')}
+                  value={i.name}
+                  spellCheck={false}
+                  data-field={path}
+                  error={errors.at(path)}
+                  onChange={(e) => patch({ name: e.currentTarget.value })}
+                />
+                <NativeSelect
+                  aria-label={t('edit.input_type')}
+                  data={types.map((x) => ({ value: x, label: t(`input.${x}`) }))}
+                  value={i.type}
+                  error={errors.at(`${path}.type`)}
+                  onChange={(e) => patch({ type: e.currentTarget.value as InputType, value: '' })}
+                />
+                <Remove name={i.name} onClick={() => set(without(list, k))} />
+              </div>
+              {i.type === 'boolean' ? (
+                <NativeSelect
+                  aria-label={t('edit.default')}
+                  data={[{ value: '', label: t('edit.no_default') }, 'true', 'false']}
+                  value={i.value}
+                  onChange={(e) => patch({ value: e.currentTarget.value })}
+                />
+              ) : (
+                <TextInput
+                  aria-label={t('edit.default')}
+                  placeholder={t('edit.default')}
+                  value={i.value}
+                  disabled={i.secret}
+                  spellCheck={false}
+                  data-field={`${path}.default`}
+                  error={errors.at(`${path}.default`)}
+                  onChange={(e) => patch({ value: e.currentTarget.value })}
+                />
+              )}
+              <TextInput
+                aria-label={t('edit.description')}
+                placeholder={t('edit.description')}
+                value={i.description}
+                onChange={(e) => patch({ description: e.currentTarget.value })}
+              />
+              <div className={css.row} style={{ gap: 16 }}>
+                <Checkbox
+                  label={t('job.required')}
+                  checked={i.required}
+                  onChange={(e) => patch({ required: e.currentTarget.checked })}
+                />
+                <Checkbox
+                  label={t('job.secret')}
+                  checked={i.secret}
+                  onChange={(e) =>
+                    patch({ secret: e.currentTarget.checked, value: e.currentTarget.checked ? '' : i.value })
+                  }
+                />
+              </div>
+            </fieldset>
+          );
+        })}
+        {errors.at('spec.inputs') && <p className={form.error}>{errors.at('spec.inputs')}</p>}
+        <Button
+          variant="default"
+          size="xs"
+          onClick={() =>
+            set([
+              ...list,
+              { name: '', type: 'string', value: '', required: false, secret: false, description: '' },
+            ])
+          }
+          style={{ alignSelf: 'flex-start' }}
+        >
+          {t('edit.add_input')}
+        </Button>
+      </div>
+    </Section>
+  );
+}
+
+function Schedules({
+  draft,
+  change,
+  errors,
+}: {
+  draft: JobDraft;
+  change: Props['change'];
+  errors: FieldErrors;
+}) {
+  const list = draft.schedules;
+  return (
+    <Section title={t('nav.schedules')}>
+      <div className={css.stack} style={{ gap: 12 }}>
+        {list.map((s, i) => (
+          <ScheduleFields
+            key={i}
+            index={i}
+            value={s}
+            errors={errors}
+            onChange={(part) => change({ schedules: replaced(list, i, part) })}
+            onRemove={() => change({ schedules: without(list, i) })}
+          />
+        ))}
+        {errors.at('spec.schedules') && <p className={form.error}>{errors.at('spec.schedules')}</p>}
+        <Button
+          variant="default"
+          size="xs"
+          onClick={() => change({ schedules: [...list, newSchedule(list.length, zone)] })}
+          style={{ alignSelf: 'flex-start' }}
+        >
+          {t('job.add_schedule')}
+        </Button>
+      </div>
+    </Section>
+  );
+}

@@ -1,0 +1,224 @@
+import { Button, TextInput } from '@mantine/core';
+import { useQueryClient, type InfiniteData } from '@tanstack/react-query';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import { number, t } from '../i18n';
+import { patchRuns, runsKey, useProject, useRuns, useRunsTopic, type RunFilter } from '../queries';
+import { Elapsed, Time } from '../time/Time';
+import { zone } from '../time/time';
+import type { Page as PageOf, RunSummary } from '../types';
+import { Empty, Loaded, More, Page } from '../ui/Page';
+import { isActive } from '../ui/shapes';
+import { Status } from '../ui/Status';
+import css from '../ui/ui.module.css';
+
+const groups = {
+  active: 'queued,assigned,running,unknown',
+  succeeded: 'succeeded',
+  failed: 'failed,timed_out,lost',
+  rest: 'cancelled,skipped',
+} as const;
+const triggers = ['manual', 'schedule', 'cli', 'api', 'retry'] as const;
+
+export default function Runs() {
+  const filter = useSearch({ from: '/shell/runs' });
+  const query = useRuns(filter);
+  const [fresh, forget] = useFresh(filter);
+  const filtered = Boolean(filter.state || filter.job || filter.trigger);
+  const show = () => {
+    forget();
+    void query.refetch();
+  };
+  return (
+    <Page title={t('nav.runs')}>
+      <Filters filter={filter} />
+      {fresh > 0 && (
+        <div className={css.centre}>
+          <button type="button" className={css.pill} onClick={show}>
+            {t('runs.fresh', { count: fresh })}
+          </button>
+        </div>
+      )}
+      <Loaded from={query}>
+        {({ pages }) => {
+          const items = pages.flatMap((p) => p.items);
+          if (items.length === 0) return <None filtered={filtered} />;
+          return (
+            <>
+              <RunTable items={items} />
+              <More query={query} />
+            </>
+          );
+        }}
+      </Loaded>
+    </Page>
+  );
+}
+
+/** Changed runs are written in place; new ones are counted, so that rows do not move under the reader. */
+function useFresh(filter: RunFilter) {
+  const project = useProject();
+  const queries = useQueryClient();
+  const key = runsKey(project, filter);
+  const id = key.join(' ');
+  const [seen, setSeen] = useState({ id, ids: new Set<string>() });
+  if (seen.id !== id) setSeen({ id, ids: new Set() });
+  useRunsTopic((changed) => {
+    const data = queries.getQueryData<InfiniteData<PageOf<RunSummary>>>(key);
+    if (!data) return;
+    queries.setQueryData(key, patchRuns(data, changed));
+    const shown = new Set(data.pages.flatMap((p) => p.items.map((r) => r.id)));
+    const newest = data.pages[0]?.items[0]?.created_at ?? '';
+    const added = changed.filter((r) => !shown.has(r.id) && r.created_at >= newest && matches(r, filter));
+    if (added.length > 0) setSeen((s) => ({ id: s.id, ids: new Set([...s.ids, ...added.map((r) => r.id)]) }));
+  });
+  return [seen.ids.size, () => setSeen({ id, ids: new Set() })] as const;
+}
+
+function matches(r: RunSummary, f: RunFilter): boolean {
+  return (
+    (!f.state || f.state.split(',').includes(r.state)) &&
+    (!f.job || r.job === f.job) &&
+    (!f.trigger || r.trigger === f.trigger)
+  );
+}
+
+function Filters({ filter }: { filter: RunFilter }) {
+  const navigate = useNavigate({ from: '/runs' });
+  const set = (part: RunFilter) => void navigate({ search: (old) => ({ ...old, ...part }), replace: true });
+  const [job, setJob] = useState(filter.job ?? '');
+  const [seen, setSeen] = useState(filter.job);
+  if (seen !== filter.job) {
+    setSeen(filter.job);
+    setJob(filter.job ?? '');
+  }
+  useEffect(() => {
+    if ((filter.job ?? '') === job.trim()) return;
+    const timer = setTimeout(
+      () => void navigate({ search: (old) => ({ ...old, job: job.trim() || undefined }), replace: true }),
+      400,
+    );
+    return () => clearTimeout(timer);
+  }, [job, filter.job, navigate]);
+  return (
+    <div className={css.row} style={{ marginBottom: 16 }} role="search">
+      <TextInput
+        type="search"
+        aria-label={t('runs.filter_job')}
+        placeholder={t('runs.filter_job')}
+        value={job}
+        onChange={(e) => setJob(e.currentTarget.value)}
+        style={{ width: 220 }}
+      />
+      <div className={css.chips} role="group" aria-label={t('runs.filter_state')}>
+        {(Object.keys(groups) as (keyof typeof groups)[]).map((g) => (
+          <button
+            key={g}
+            type="button"
+            className={css.chip}
+            aria-pressed={filter.state === groups[g]}
+            onClick={() => set({ state: filter.state === groups[g] ? undefined : groups[g] })}
+          >
+            {t(`runs.group.${g}`)}
+          </button>
+        ))}
+      </div>
+      <div className={css.chips} role="group" aria-label={t('runs.filter_trigger')}>
+        {triggers.slice(0, 2).map((x) => (
+          <button
+            key={x}
+            type="button"
+            className={css.chip}
+            aria-pressed={filter.trigger === x}
+            onClick={() => set({ trigger: filter.trigger === x ? undefined : x })}
+          >
+            {t(`trigger.${x}`)}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function None({ filtered }: { filtered: boolean }) {
+  if (!filtered)
+    return <Empty title={t('runs.empty')} text={t('runs.empty_text')} command="cronium run JOB -w" />;
+  return (
+    <Empty
+      title={t('runs.no_match')}
+      action={
+        <Button variant="default" component={Link} to="/runs">
+          {t('action.clear_filters')}
+        </Button>
+      }
+    />
+  );
+}
+
+export function RunTable({ items, withJob = true }: { items: RunSummary[]; withJob?: boolean }) {
+  return (
+    <div className={css.tableWrap}>
+      <table className={css.table}>
+        <thead>
+          <tr>
+            <th scope="col">{t('col.status')}</th>
+            <th scope="col" className={css.end}>
+              {t('col.duration')}
+            </th>
+            <th scope="col">{withJob ? t('col.job') : t('col.run')}</th>
+            <th scope="col" className={css.end}>
+              {t('col.started', { zone })}
+            </th>
+            <th scope="col">{t('col.trigger')}</th>
+            <th scope="col">{t('col.host')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((r) => (
+            <tr key={r.id}>
+              <td>
+                <Link to="/runs/$id" params={{ id: r.id }}>
+                  <Status state={r.state} quiet />
+                </Link>
+              </td>
+              <td className={css.end}>
+                <Elapsed
+                  from={isActive(r.state) ? r.started_at : undefined}
+                  ms={isActive(r.state) ? undefined : r.duration_ms}
+                />
+              </td>
+              <td className={css.main}>
+                {withJob && (
+                  <Link to="/jobs/$name" params={{ name: r.job }}>
+                    {r.job}
+                  </Link>
+                )}{' '}
+                <Link
+                  to="/runs/$id"
+                  params={{ id: r.id }}
+                  className={`${css.mono} ${css.muted}`}
+                  title={r.id}
+                >
+                  {shortId(r.id)}
+                </Link>
+              </td>
+              <td className={`${css.end} ${css.muted}`}>
+                <Time at={r.started_at ?? r.created_at} />
+              </td>
+              <td data-hide className={css.muted}>
+                {t(`trigger.${r.trigger}`)}
+                {r.attempt > 1 && ` · ${t('runs.attempt', { n: number(r.attempt) })}`}
+              </td>
+              <td data-hide className={css.muted}>
+                {r.host || '–'}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** The end of an id is where runs of one minute differ. */
+export const shortId = (id: string) => (id.length > 14 ? `r_…${id.slice(-7)}` : id);

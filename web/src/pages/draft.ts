@@ -1,0 +1,224 @@
+// What the job form holds, how it becomes a definition, and where unsaved work is kept.
+import type { Definition, Input, InputType, InputValue, Job, Language, ScheduleDefinition } from '../types';
+
+export interface InputDraft {
+  name: string;
+  type: InputType;
+  value: string;
+  required: boolean;
+  secret: boolean;
+  description: string;
+  /** What the form has no field for, kept as it was. */
+  rest?: Omit<Input, 'type' | 'default' | 'required' | 'secret' | 'description'>;
+}
+
+export interface PairDraft {
+  key: string;
+  value: string;
+}
+
+export interface ScheduleDraft {
+  name: string;
+  cron: string;
+  zone: string;
+  gap: NonNullable<ScheduleDefinition['gap']>;
+  fold: NonNullable<ScheduleDefinition['fold']>;
+  overlap: NonNullable<ScheduleDefinition['overlap']>;
+  catchUp: NonNullable<ScheduleDefinition['catch_up']>;
+  enabled: boolean;
+  inputs?: ScheduleDefinition['inputs'];
+}
+
+export interface JobDraft {
+  name: string;
+  language: Language;
+  source: string;
+  inputs: InputDraft[];
+  target: PairDraft[];
+  labels: PairDraft[];
+  env: PairDraft[];
+  timeout: string;
+  retries: string;
+  backoff: 'fixed' | 'exponential';
+  delay: string;
+  schedules: ScheduleDraft[];
+}
+
+export const starters: Record<Language, string> = {
+  bash: '#!/usr/bin/env bash\nset -euo pipefail\n\necho "Hello from $(hostname)"\n',
+  python: 'import platform\n\nprint(f"Hello from {platform.node()}")\n',
+  node: "import os from 'node:os';\n\nconsole.log(`Hello from ${os.hostname()}`);\n",
+};
+
+export function blank(): JobDraft {
+  return {
+    name: '',
+    language: 'bash',
+    source: starters.bash,
+    inputs: [],
+    target: [],
+    labels: [],
+    env: [],
+    timeout: '',
+    retries: '',
+    backoff: 'exponential',
+    delay: '',
+    schedules: [],
+  };
+}
+
+export function newSchedule(n: number, zone: string): ScheduleDraft {
+  return {
+    name: n === 0 ? 'main' : `schedule-${n + 1}`,
+    cron: '0 9 * * *',
+    zone,
+    gap: 'shift',
+    fold: 'first',
+    overlap: 'allow',
+    catchUp: 'none',
+    enabled: true,
+  };
+}
+
+const pairs = (of: Record<string, string> | undefined): PairDraft[] =>
+  Object.entries(of ?? {}).map(([key, value]) => ({ key, value }));
+
+export function fromJob(job: Job): JobDraft {
+  const { spec } = job;
+  return {
+    name: job.name,
+    language: spec.script.language,
+    source: spec.script.source,
+    inputs: Object.entries(spec.inputs ?? {}).map(
+      ([name, { type, default: value, required, secret, description, ...rest }]) => ({
+        name,
+        type,
+        value: value === undefined || value === null ? '' : String(value),
+        required: required ?? false,
+        secret: secret ?? false,
+        description: description ?? '',
+        rest,
+      }),
+    ),
+    target: pairs(spec.target?.labels),
+    labels: pairs(job.labels),
+    env: pairs(spec.env),
+    timeout: spec.timeout ?? '',
+    retries: spec.retries ? String(spec.retries.max) : '',
+    backoff: spec.retries?.backoff ?? 'exponential',
+    delay: spec.retries?.delay ?? '',
+    schedules: job.schedules.map((s) => ({
+      name: s.name,
+      cron: s.cron,
+      zone: s.zone,
+      gap: s.gap,
+      fold: s.fold,
+      overlap: s.overlap,
+      catchUp: s.catch_up,
+      enabled: s.enabled,
+      inputs: s.inputs,
+    })),
+  };
+}
+
+function defaultOf(i: InputDraft): InputValue | undefined {
+  if (i.value === '') return undefined;
+  if (i.type === 'boolean') return i.value === 'true';
+  if (i.type === 'string') return i.value;
+  const n = Number(i.value);
+  return Number.isFinite(n) ? n : i.value; // the hub names the field
+}
+
+function record(list: PairDraft[]): Record<string, string> | undefined {
+  const out = Object.fromEntries(list.filter((p) => p.key.trim() !== '').map((p) => [p.key.trim(), p.value]));
+  return Object.keys(out).length > 0 ? out : undefined;
+}
+
+export function toDefinition(d: JobDraft): Definition {
+  const inputs: Record<string, Input> = {};
+  for (const i of d.inputs) {
+    if (i.name.trim() === '') continue;
+    inputs[i.name.trim()] = {
+      ...i.rest,
+      type: i.type,
+      default: defaultOf(i),
+      required: i.required || undefined,
+      secret: i.secret || undefined,
+      description: i.description || undefined,
+    };
+  }
+  const target = record(d.target);
+  const max = Number(d.retries);
+  const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
+  return {
+    apiVersion: 'cronium/v1',
+    kind: 'Job',
+    metadata: { name: d.name.trim(), labels: record(d.labels) },
+    spec: {
+      script: { language: d.language, source: d.source },
+      inputs: Object.keys(inputs).length > 0 ? inputs : undefined,
+      target: target && { labels: target },
+      timeout: text(d.timeout),
+      retries:
+        d.retries.trim() !== '' && max !== 0 ? { max, backoff: d.backoff, delay: text(d.delay) } : undefined,
+      env: record(d.env),
+      schedules: d.schedules.map((s) => ({
+        name: s.name.trim(),
+        cron: s.cron.trim(),
+        zone: text(s.zone),
+        gap: s.gap,
+        fold: s.fold,
+        overlap: s.overlap,
+        catch_up: s.catchUp,
+        enabled: s.enabled,
+        inputs: s.inputs && Object.keys(s.inputs).length > 0 ? s.inputs : undefined,
+      })),
+    },
+  };
+}
+
+/** Paths of the hub's problems as one form: "spec.schedules.0.cron". */
+export function fieldPath(field: string | undefined): string {
+  return (field ?? '')
+    .replace(/^\//, '')
+    .replace(/\//g, '.')
+    .replace(/\[(\w+)\]/g, '.$1')
+    .replace(/^body\./, '');
+}
+
+interface Kept {
+  at: number;
+  version: number;
+  draft: JobDraft;
+}
+
+const keyOf = (job: string) => `cronium.draft.${job || '(new)'}`;
+const keepFor = 30 * 24 * 3600 * 1000;
+
+export function keepDraft(job: string, version: number, draft: JobDraft): number {
+  const at = Date.now();
+  try {
+    localStorage.setItem(keyOf(job), JSON.stringify({ at, version, draft } satisfies Kept));
+  } catch {
+    return 0; // storage is off or full: the leave guard still stands
+  }
+  return at;
+}
+
+export function keptDraft(job: string): Kept | null {
+  try {
+    const kept = JSON.parse(localStorage.getItem(keyOf(job)) ?? 'null') as Kept | null;
+    if (!kept?.draft || typeof kept.draft.source !== 'string' || Date.now() - kept.at > keepFor) return null;
+    return { ...kept, draft: { ...blank(), ...kept.draft } };
+  } catch {
+    return null;
+  }
+}
+
+export function dropDraft(job: string) {
+  try {
+    localStorage.removeItem(keyOf(job));
+  } catch {
+    /* nothing was kept */
+  }
+}
