@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,20 +20,42 @@ import (
 
 // FireDue decides every occurrence that is due at now and returns how many runs
 // it asked for. The zero now is the database's own clock, and what hubs use. It
-// may run in any number of hubs at once: each takes what no other is at.
+// may run in any number of hubs at once: each takes what no other is at. When
+// more than a batch is due, a few connections share the work in the same way.
 func (s *Store) FireDue(ctx context.Context, now time.Time) (started int, err error) {
 	var at *time.Time
 	if !now.IsZero() {
 		at = &now
 	}
+	n, started, err := s.fireBatch(ctx, at)
+	if err != nil {
+		return started, fmt.Errorf("fire due schedules: %w", err)
+	}
+	if n < s.cfg.Batch {
+		return started, nil
+	}
+	more, errs := make([]int, s.cfg.Workers), make([]error, s.cfg.Workers)
+	var workers sync.WaitGroup
+	for i := range s.cfg.Workers {
+		workers.Go(func() { more[i], errs[i] = s.fireBatches(ctx, at) })
+	}
+	workers.Wait()
+	for _, n := range more {
+		started += n
+	}
+	if err := errors.Join(errs...); err != nil {
+		return started, fmt.Errorf("fire due schedules: %w", err)
+	}
+	return started, nil
+}
+
+// fireBatches goes on until a batch is not full.
+func (s *Store) fireBatches(ctx context.Context, at *time.Time) (started int, err error) {
 	for {
 		n, runs, err := s.fireBatch(ctx, at)
 		started += runs
-		if err != nil {
-			return started, fmt.Errorf("fire due schedules: %w", err)
-		}
-		if n < s.cfg.Batch {
-			return started, nil
+		if err != nil || n < s.cfg.Batch {
+			return started, err
 		}
 	}
 }

@@ -52,8 +52,9 @@ type Jobs interface {
 
 // Config holds what may differ. The zero value works.
 type Config struct {
-	Batch int           // schedules decided in one transaction; default 500
-	Poll  time.Duration // longest sleep of the loop, for a bell that was lost; default 1 s
+	Batch   int           // schedules decided in one transaction; default 500
+	Workers int           // connections that share a backlog of several batches; default 2
+	Poll    time.Duration // longest sleep of the loop, for a bell that was lost; default 1 s
 
 	Started func(runs []uuid.UUID) // told after the commit; must not block; default: nobody
 	Changed func()                 // told when due times changed here; must not block; default: nobody
@@ -65,6 +66,9 @@ type Config struct {
 func (c *Config) validate() {
 	if c.Batch <= 0 {
 		c.Batch = 500
+	}
+	if c.Workers <= 0 {
+		c.Workers = 2
 	}
 	if c.Poll <= 0 {
 		c.Poll = time.Second

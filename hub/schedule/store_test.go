@@ -47,24 +47,11 @@ func (f *facts) set(id uuid.UUID, change func(*Job)) {
 	f.jobs[id] = job
 }
 
-// theRuns answers for the run room.
-type theRuns struct{ *run.Store }
-
-func (r theRuns) Open(ctx context.Context, _ pgx.Tx, ids []uuid.UUID) (open []uuid.UUID, err error) {
-	all, err := r.ByID(ctx, ids)
-	for _, one := range all {
-		if !one.State.Final() {
-			open = append(open, one.ID)
-		}
-	}
-	return open, err
-}
-
 // house is a database with one project and one job.
 type house struct {
 	t       testing.TB
 	db      *postgres.DB
-	runs    theRuns
+	runs    *run.Store
 	facts   *facts
 	store   *Store
 	project uuid.UUID
@@ -74,7 +61,7 @@ type house struct {
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, db: pgtest.New(t), facts: &facts{jobs: map[uuid.UUID]Job{}}, project: newID()}
-	h.runs = theRuns{run.New(h.db, run.Config{})}
+	h.runs = run.New(h.db, run.Config{})
 	h.store = New(h.db, h.runs, h.facts, Config{})
 	h.exec(`insert into projects (id, slug, name) values ($1, 'default', 'Default')`, h.project)
 	h.job = h.addJob("report")
@@ -345,7 +332,7 @@ func TestDisableJobStopsItsSchedules(t *testing.T) {
 
 // refusing is the run store with one job that it cannot make runs for.
 type refusing struct {
-	theRuns
+	*run.Store
 	job uuid.UUID
 }
 
@@ -356,7 +343,7 @@ func (r refusing) Create(ctx context.Context, tx pgx.Tx, requests []run.Request)
 			return nil, err
 		}
 	}
-	return r.theRuns.Create(ctx, tx, requests)
+	return r.Store.Create(ctx, tx, requests)
 }
 
 func TestScheduleThatCannotStartDoesNotHoldUpTheOthers(t *testing.T) {
@@ -402,12 +389,12 @@ func TestFailedTransactionLeavesNoTrace(t *testing.T) {
 }
 
 type cancelling struct {
-	theRuns
+	*run.Store
 	cancel func()
 }
 
 func (c cancelling) Create(ctx context.Context, tx pgx.Tx, requests []run.Request) ([]run.Run, error) {
-	made, err := c.theRuns.Create(ctx, tx, requests)
+	made, err := c.Store.Create(ctx, tx, requests)
 	c.cancel()
 	return made, err
 }

@@ -46,11 +46,22 @@ func (f *fields) onDay() string {
 	return "on " + f.days.monthWords() + f.ofMonths() + " and on " + f.weekWords()
 }
 
+// everyDayByEither reports that one of the two fields is enough, and one takes every day.
+func (s *days) everyDayByEither() bool {
+	return !s.dayStar && !s.weekStar && (s.day == dayDomain.all() || s.weekday == weekdayDomain.all())
+}
+
 func (s *days) restrictsMonth() bool {
+	if s.everyDayByEither() {
+		return false
+	}
 	return s.day != dayDomain.all() || s.fromLast|s.workday != 0 || s.lastWork
 }
 
 func (s *days) restrictsWeek() bool {
+	if s.everyDayByEither() {
+		return false
+	}
 	return s.weekday != weekdayDomain.all() || s.hasWeekSpecials()
 }
 

@@ -1,6 +1,10 @@
 package cron
 
-import "testing"
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
 
 func TestWords(t *testing.T) {
 	cases := []struct{ spec, want string }{
@@ -59,6 +63,11 @@ func TestWords(t *testing.T) {
 		{"0 9 * 6 5#3", "on the third Friday of June at 09:00"},
 		{"0 9 13 * FRI", "at 09:00, on day 13 of every month and on Fridays"},
 		{"0 9 */10 * FRI", "at 09:00, on days 1, 11, 21 and 31 of every month if it is a Friday"},
+		{"0 9 1-31 * MON", "every day at 09:00"},
+		{"0 9 13 * 0-6", "every day at 09:00"},
+		{"0 9 1-31 * *", "every day at 09:00"},
+		{"0 9 */1 * MON", "every Monday at 09:00"},
+		{"0 9 13 * */2", "at 09:00, on day 13 of every month if it is a Tuesday or a Thursday or a Saturday or a Sunday"},
 		{"@every 5m", "every 5 minutes"},
 		{"@every 1h", "every hour"},
 		{"@every 1s", "every second"},
@@ -72,4 +81,39 @@ func TestWords(t *testing.T) {
 			t.Errorf("Words(%q)\n got %s\nwant %s", c.spec, got, c.want)
 		}
 	}
+}
+
+// What the words leave out must not be there.
+func TestWordsNameEveryRestrictionOfTheDays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		field := func(name string, more ...string) string {
+			return rapid.SampledFrom(append([]string{"*", "?", "*/2", "1", "1-7", "1-31", "2,5"}, more...)).Draw(t, name)
+		}
+		var s days
+		weekday := field("weekday", "0-6", "MON-FRI", "5#2", "5L", "*,5#2")
+		if weekday == "1-31" {
+			weekday = "1-5"
+		}
+		if err := s.parse(field("day", "L", "LW", "15W", "*,L", "1-31,L"), weekday); err != nil {
+			t.Fatal(err)
+		}
+		first, length := rapid.IntRange(0, 6).Draw(t, "first"), rapid.IntRange(28, 31).Draw(t, "length")
+		valid, mask := uint64(1)<<(length+1)-2, s.mask(first, length)
+		byMonth := (s.day | s.specialDays(first, length)) & valid
+		byWeek := (spread(s.weekday, first) | s.specialWeekdays(first, length)) & valid
+		want := valid
+		switch month, week := s.restrictsMonth(), s.restrictsWeek(); {
+		case month && week && (s.dayStar || s.weekStar):
+			want = byMonth & byWeek
+		case month && week:
+			want = byMonth | byWeek
+		case month:
+			want = byMonth
+		case week:
+			want = byWeek
+		}
+		if mask != want {
+			t.Fatalf("due on %b, the words say %b", mask, want)
+		}
+	})
 }
