@@ -80,10 +80,14 @@ func TestDueLagIsHowLateTheEarliestIs(t *testing.T) {
 // fill makes many schedules of many jobs, due at the given interval from now.
 func fill(h *house, n int, in string) {
 	h.t.Helper()
-	h.exec(`insert into jobs (id, project_id, name) select gen_random_uuid(), $1, 'job-' || i from generate_series(1, $2 / 10) i`, h.project, n)
-	h.exec(`insert into schedules (id, project_id, job_id, name, spec, zone, next_fire_at)
-		select gen_random_uuid(), $1, j.id, 's' || i, '*/5 * * * *', 'Europe/Berlin', date_trunc('second', now()) + $2::interval + i * interval '1 second'
-		from jobs j, generate_series(1, 10) i where j.name like 'job-%'`, h.project, in)
+	const step = 20_000 // each statement well within the session's time limit
+	for from := 0; from < n; from += step {
+		h.exec(`with made as (insert into jobs (id, project_id, name)
+				select gen_random_uuid(), $1, 'job-' || i from generate_series($2::int, $3::int) i returning id)
+			insert into schedules (id, project_id, job_id, name, spec, zone, next_fire_at)
+			select gen_random_uuid(), $1, made.id, 's' || i, '*/5 * * * *', 'Europe/Berlin', date_trunc('second', now()) + $4::interval + i * interval '1 second'
+			from made, generate_series(1, 10) i`, h.project, from/10+1, min(from+step, n)/10, in)
+	}
 	h.exec(`analyze schedules`)
 	rows, err := h.db.Pool.Query(h.t.Context(), `select id, name from jobs`)
 	if err != nil {
