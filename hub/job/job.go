@@ -1,0 +1,119 @@
+package job
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cronium/cronium/sdk/schema"
+)
+
+// State of a job.
+type State string
+
+// All states.
+const (
+	Active   State = "active"
+	Paused   State = "paused"   // schedules do not fire
+	Archived State = "archived" // nothing runs it; its history stays
+)
+
+// Definition is what somebody wants a job to be.
+type Definition struct {
+	Name   string
+	Labels map[string]string
+	Spec   Spec
+	Note   string // why this version, for people
+}
+
+// Spec is what a job runs. Its JSON is that of the API and of definition files.
+type Spec struct {
+	Script  Script            `json:"script"`
+	Inputs  schema.Inputs     `json:"inputs,omitempty"`
+	Target  Target            `json:"target,omitzero"`
+	Timeout string            `json:"timeout,omitempty"` // "2m"; 1s to 168h; default 1h
+	Retries *Retries          `json:"retries,omitempty"` // default: none
+	Env     map[string]string `json:"env,omitempty"`
+}
+
+// Script is a program in one of the languages that agents run.
+type Script struct {
+	Language string `json:"language"` // bash, python or node
+	Source   string `json:"source"`
+}
+
+// Target says which hosts may run the job: those with all of these labels.
+type Target struct {
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// Retries says which attempts are followed by another.
+type Retries struct {
+	Max     int      `json:"max"`               // 0 to 20 attempts after the first
+	Backoff string   `json:"backoff,omitempty"` // constant (default), linear, exponential
+	Delay   string   `json:"delay,omitempty"`   // "10s" (default); 0s to 24h, before the first
+	On      []string `json:"on,omitempty"`      // failed, timed_out, lost; default the first two
+}
+
+// Limit is how long an attempt may take. Only for a spec that was accepted.
+func (s Spec) Limit() time.Duration {
+	d, _ := time.ParseDuration(s.Timeout)
+	return d
+}
+
+// Wait is the delay before the first retry. Only for a spec that was accepted.
+func (r Retries) Wait() time.Duration {
+	d, _ := time.ParseDuration(r.Delay)
+	return d
+}
+
+// Job is a job at its current version.
+type Job struct {
+	ID        uuid.UUID
+	ProjectID uuid.UUID
+	Name      string
+	Labels    map[string]string
+	State     State
+	Version   int
+	Spec      Spec // without the script's source in lists and from ByIDs
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	UpdatedBy string // email of who wrote this version; empty if that person is gone
+
+	Warnings []Warning // only from Put
+}
+
+// Warning is something about a definition that is accepted but probably not meant.
+type Warning struct {
+	Code   string
+	Detail string
+	Field  string
+}
+
+// Version is what a job was at one time. It never changes.
+type Version struct {
+	JobID        uuid.UUID
+	Version      int
+	Spec         Spec
+	SHA256       []byte // of the whole definition
+	ScriptSHA256 []byte // of the script's source
+	Note         string
+	CreatedAt    time.Time
+	CreatedBy    string // email
+}
+
+// VersionRef names a version.
+type VersionRef struct {
+	JobID   uuid.UUID
+	Version int
+}
+
+// Change says what a Put did.
+type Change string
+
+// All changes.
+const (
+	Created   Change = "created"
+	Updated   Change = "updated"
+	Unchanged Change = "unchanged"
+)

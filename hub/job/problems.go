@@ -1,0 +1,31 @@
+package job
+
+import (
+	"net/http"
+
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+// Problems of jobs.
+var (
+	ErrNotFound = problem.New("not_found", http.StatusNotFound,
+		"Job not found", "Check the name and the project.")
+	ErrConflict = problem.New("version_conflict", http.StatusPreconditionFailed,
+		"Job was changed meanwhile", "Load it again, repeat your change and save.")
+	ErrArchived = problem.New("job_disabled", http.StatusConflict,
+		"Job is archived", "Apply its definition again to bring it back.")
+	ErrText = problem.New("invalid_text", http.StatusUnprocessableEntity,
+		"Text holds what it must not", "Remove control characters and direction overrides, and save the file as UTF-8.")
+	ErrName = problem.New("invalid_name", http.StatusUnprocessableEntity,
+		"Name is not valid", "Use 1–64 lower-case letters, digits and hyphens; begin and end with a letter or digit.")
+	ErrLabel = problem.New("invalid_label", http.StatusUnprocessableEntity,
+		"Label is not valid", "Write labels as key: value, the key of letters, digits and . _ / -, the value at most 128 characters.")
+	ErrRange = problem.New("out_of_range", http.StatusUnprocessableEntity,
+		"Value is out of range", "Use a value within the limits that the message names.")
+	ErrEnv = problem.New("invalid_env", http.StatusUnprocessableEntity,
+		"Environment variable is not allowed", "Rename it, or set it inside the script.")
+	ErrScript = problem.New("script_invalid", http.StatusUnprocessableEntity,
+		"Script cannot be used", "Correct the script; data belongs into files or inputs.")
+	ErrParameter = problem.New("invalid_parameter", http.StatusUnprocessableEntity,
+		"Parameter is not valid", "Use one of the values that the message lists.")
+)
