@@ -3,6 +3,7 @@ package agentapi
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -109,11 +110,12 @@ func (b *batcher[Q, A]) answer(batch []*asked[Q, A]) {
 	}
 }
 
-// askSafely keeps a panic over one caller's questions from ending the hub.
+// askSafely keeps a panic over one caller's questions from ending the hub. The
+// sessions of the batch end instead; see guard.
 func (b *batcher[Q, A]) askSafely(ctx context.Context, questions []Q) (answers []A, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", ErrPanic, r)
+			err = fmt.Errorf("%w: %v\n%s", ErrPanic, r, debug.Stack())
 		}
 	}()
 	return b.ask(ctx, questions)

@@ -2,6 +2,7 @@ package agentapi_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -513,4 +514,36 @@ func TestDamagedTokenNeverReachesTheHub(t *testing.T) {
 			t.Errorf("Parse(%.12s…) = %v", bad, err)
 		}
 	}
+}
+
+// panicky breaks at every heartbeat.
+type panicky struct{ *run.Store }
+
+func (panicky) Renew(context.Context, []run.Renewal) (map[uuid.UUID]run.Orders, error) {
+	panic("a bug")
+}
+
+func (panicky) RaiseFence(_ context.Context, seen int64) (bool, error) {
+	if seen == 7 {
+		panic("another bug")
+	}
+	return false, nil
+}
+
+func TestPanicEndsTheSessionAndNotTheHub(t *testing.T) {
+	w := newWorld(t, func(c *agentapi.Config) { c.Runs = panicky{c.Runs.(*run.Store)} })
+	a := w.agent(t, "one")
+	ref := &agentv1.AttemptRef{RunId: uuid.NewString(), Attempt: 1, Fence: 1}
+	if _, err := a.hub.Heartbeat(t.Context(), &agentv1.HeartbeatRequest{Held: []*agentv1.AttemptRef{ref}}); err == nil {
+		t.Fatal("a panic was answered with success")
+	}
+	<-a.control.Done()
+	hello := greeting(1)
+	hello.MaxFence = 7
+	s := w.dial(t, a.identity, wire.ALPNAgent)
+	if _, err := agentv1.NewHubServiceClient(s.Client()).Hello(t.Context(), hello); err == nil {
+		t.Fatal("a panic was answered with success")
+	}
+	<-s.Done()
+	w.connect(t, a.identity, greeting(1))
 }

@@ -56,7 +56,11 @@ func (d *Door) guard(ctx context.Context, method string, call func() error) (err
 			err = wire.Status(ErrPanic)
 		}
 	}()
-	return d.render(ctx, log, call())
+	err = call()
+	if errors.Is(err, ErrPanic) {
+		defer ws.Close(ErrPanic)
+	}
+	return d.render(ctx, log, err)
 }
 
 func (d *Door) render(ctx context.Context, log *slog.Logger, err error) error {
