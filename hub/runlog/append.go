@@ -29,6 +29,7 @@ func (s *Store) Append(ctx context.Context, chunks []Chunk) ([]int64, error) {
 	for _, run := range batch.grown() {
 		s.ring(run)
 	}
+	s.written.Add(batch.size)
 	return batch.durable(), nil
 }
 
@@ -38,6 +39,7 @@ type batch struct {
 	chunks []prepared
 	keys   []key // distinct, in order
 	heads  map[key]*head
+	size   int64 // framed bytes that were stored
 }
 
 type prepared struct {
@@ -105,6 +107,7 @@ func (b *batch) lock(ctx context.Context, q *db.Queries) error {
 // place gives every chunk that fits its place and moves the heads.
 func (b *batch) place() db.StoreParams {
 	var p db.StoreParams
+	b.size = 0
 	for _, c := range b.chunks {
 		if c.refused {
 			continue
@@ -121,6 +124,7 @@ func (b *batch) place() db.StoreParams {
 		p.Datas = append(p.Datas, c.data)
 		h.Bytes, h.Content, h.Lines = h.Bytes+int64(len(c.Frames)), h.Content+c.content, h.Lines+c.lines
 		h.Open, h.grown = c.open, true
+		b.size += int64(len(c.Frames))
 	}
 	for _, k := range b.keys {
 		if h := b.heads[k]; h.grown {

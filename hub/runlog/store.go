@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +32,8 @@ type Store struct {
 	codec *codec
 	bell  Bell
 	poll  time.Duration
+
+	written atomic.Int64
 }
 
 // New returns a store.
@@ -44,6 +47,9 @@ func New(database *postgres.DB, c Config) *Store {
 	}
 	return s
 }
+
+// Written is how many framed bytes this store has made durable so far.
+func (s *Store) Written() int64 { return s.written.Load() }
 
 func (s *Store) queries() *db.Queries { return db.New(s.db.Pool) }
 

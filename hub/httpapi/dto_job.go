@@ -1,0 +1,149 @@
+package httpapi
+
+import "time"
+
+// JobDefinition is a definition file (YAML or JSON) as JSON, with the script
+// inline.
+type JobDefinition struct {
+	APIVersion string      `json:"apiVersion" enum:"cronium/v1"`
+	Kind       string      `json:"kind" enum:"Job"`
+	Metadata   JobMetadata `json:"metadata"`
+	Spec       JobWish     `json:"spec"`
+}
+
+// JobMetadata names a job.
+type JobMetadata struct {
+	Name    string            `json:"name" minLength:"1" maxLength:"64" doc:"The name in the path" example:"disk-report"`
+	Project string            `json:"project,omitempty" maxLength:"64" doc:"The project in the path, when given"`
+	Labels  map[string]string `json:"labels,omitempty" maxProperties:"32"`
+}
+
+// JobSpec is what a job does and where.
+type JobSpec struct {
+	Script  JobScript         `json:"script"`
+	Inputs  map[string]Input  `json:"inputs,omitempty" maxProperties:"100"`
+	Target  *JobTarget        `json:"target,omitempty"`
+	Timeout string            `json:"timeout,omitempty" maxLength:"32" doc:"1s to 168h; the default is 1h" example:"2m"`
+	Retries *JobRetries       `json:"retries,omitempty"`
+	Env     map[string]string `json:"env,omitempty" maxProperties:"256"`
+}
+
+// JobWish is a spec with the schedules that the job should have: leave
+// schedules out to keep those it has, send an empty list to remove all.
+type JobWish struct {
+	JobSpec
+	Schedules []ScheduleWish `json:"schedules,omitempty" maxItems:"64"`
+}
+
+// JobScript is the program of a job.
+type JobScript struct {
+	Language string `json:"language" enum:"bash,python,node"`
+	Source   string `json:"source" doc:"At most 1 MiB"`
+}
+
+// Input is one parameter of a job. It reaches the script as CRONIUM_INPUT_NAME.
+type Input struct {
+	Type        string   `json:"type" enum:"string,integer,number,boolean"`
+	Default     any      `json:"default,omitempty"`
+	Required    bool     `json:"required,omitempty"`
+	Description string   `json:"description,omitempty" maxLength:"1024"`
+	Enum        []any    `json:"enum,omitempty" maxItems:"128"`
+	Secret      bool     `json:"secret,omitempty" doc:"Sealed at rest and masked in logs"`
+	Minimum     *float64 `json:"minimum,omitempty"`
+	Maximum     *float64 `json:"maximum,omitempty"`
+	Pattern     string   `json:"pattern,omitempty" maxLength:"1000"`
+	MaxLength   int      `json:"max_length,omitempty" minimum:"0"`
+}
+
+// JobTarget chooses hosts: those that have all these labels.
+type JobTarget struct {
+	Labels map[string]string `json:"labels,omitempty" maxProperties:"32"`
+}
+
+// JobRetries says how often a failed attempt is tried again, and when.
+type JobRetries struct {
+	Max     int      `json:"max" minimum:"0" maximum:"20" doc:"Attempts after the first"`
+	Backoff string   `json:"backoff,omitempty" enum:"fixed,linear,exponential" doc:"The default is fixed"`
+	Delay   string   `json:"delay,omitempty" maxLength:"32" doc:"Before the first retry; the default is 10s" example:"10s"`
+	On      []string `json:"on,omitempty" maxItems:"3" enum:"failed,timed_out,lost" doc:"The default is failed and timed_out"`
+}
+
+// ScheduleWish is a schedule as a definition states it.
+type ScheduleWish struct {
+	Name    string         `json:"name" minLength:"1" maxLength:"64"`
+	Cron    string         `json:"cron" minLength:"1" maxLength:"256" doc:"5 or 6 fields, @every 5m, @daily or @at 2026-12-01T09:00:00" example:"15 2 * * *"`
+	Zone    string         `json:"zone,omitempty" maxLength:"64" example:"Europe/Berlin"`
+	Gap     string         `json:"gap,omitempty" enum:"shift,skip"`
+	Fold    string         `json:"fold,omitempty" enum:"first,second,both"`
+	Overlap string         `json:"overlap,omitempty" enum:"allow,skip"`
+	CatchUp string         `json:"catch_up,omitempty" enum:"none,last,all"`
+	Inputs  map[string]any `json:"inputs,omitempty"`
+	Enabled *bool          `json:"enabled,omitempty"`
+}
+
+// Job is a job with its current version.
+type Job struct {
+	Name      string            `json:"name"`
+	Labels    map[string]string `json:"labels"`
+	State     string            `json:"state" enum:"active,paused,archived"`
+	Version   int               `json:"version"`
+	Spec      JobSpec           `json:"spec"`
+	CreatedAt time.Time         `json:"created_at"`
+	UpdatedAt time.Time         `json:"updated_at"`
+	UpdatedBy string            `json:"updated_by"`
+	Schedules []Schedule        `json:"schedules"`
+}
+
+// JobChange is what a put did.
+type JobChange struct {
+	Change   string    `json:"change" enum:"created,updated,unchanged"`
+	Job      Job       `json:"job"`
+	Warnings []Warning `json:"warnings" doc:"What is accepted but probably not meant"`
+}
+
+// Warning is something about a definition that is accepted but probably not meant.
+type Warning struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Field  string `json:"field,omitempty"`
+}
+
+// JobSummary is a job in a list.
+type JobSummary struct {
+	Name      string            `json:"name"`
+	Labels    map[string]string `json:"labels"`
+	State     string            `json:"state" enum:"active,paused,archived"`
+	Version   int               `json:"version"`
+	Language  string            `json:"language" enum:"bash,python,node"`
+	UpdatedAt time.Time         `json:"updated_at"`
+	Schedules []JobSchedule     `json:"schedules"`
+	LastRuns  []JobRun          `json:"last_runs" doc:"At most 30, newest first"`
+}
+
+// JobSchedule is a schedule in a list of jobs.
+type JobSchedule struct {
+	ID      string     `json:"id" format:"uuid"`
+	Name    string     `json:"name"`
+	Words   string     `json:"words" example:"every day at 02:15"`
+	NextAt  *time.Time `json:"next_at,omitempty"`
+	Enabled bool       `json:"enabled"`
+}
+
+// JobRun is a run in a list of jobs.
+type JobRun struct {
+	ID         string    `json:"id"`
+	State      string    `json:"state" enum:"queued,assigned,running,unknown,succeeded,failed,timed_out,cancelled,lost,skipped"`
+	CreatedAt  time.Time `json:"created_at"`
+	DurationMS *int64    `json:"duration_ms,omitempty"`
+}
+
+// JobVersion is a job as it was.
+type JobVersion struct {
+	Version   int       `json:"version"`
+	Note      string    `json:"note"`
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by"`
+	SHA256    string    `json:"sha256" doc:"Of the script, in hexadecimal"`
+	Script    string    `json:"script" doc:"The script's source, also in spec"`
+	Spec      JobSpec   `json:"spec"`
+}

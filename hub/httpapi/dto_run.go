@@ -1,0 +1,97 @@
+package httpapi
+
+import "time"
+
+// RunRequest starts a run.
+type RunRequest struct {
+	Inputs  map[string]any `json:"inputs,omitempty" maxProperties:"100"`
+	Trigger string         `json:"trigger,omitempty" enum:"cli,manual,api" doc:"How the caller started it; the default is api for a token, manual for a session"`
+}
+
+// RunSummary is a run in a list.
+type RunSummary struct {
+	ID         string      `json:"id" example:"r_0dk3c9p5v4s3p9j2n0q4c7g5f8"`
+	Job        string      `json:"job"`
+	JobVersion int         `json:"job_version"`
+	State      string      `json:"state" enum:"queued,assigned,running,unknown,succeeded,failed,timed_out,cancelled,lost,skipped"`
+	Trigger    string      `json:"trigger" enum:"manual,api,cli,schedule,retry"`
+	Schedule   string      `json:"schedule,omitempty" doc:"Id of the schedule that started it"`
+	Attempt    int         `json:"attempt"`
+	Host       string      `json:"host,omitempty"`
+	Reason     *RunReason  `json:"reason,omitempty" doc:"Why it waits"`
+	Outcome    *RunOutcome `json:"outcome,omitempty" doc:"Why it ended as it did"`
+	ExitCode   *int        `json:"exit_code,omitempty"`
+	CreatedAt  time.Time   `json:"created_at"`
+	StartedAt  *time.Time  `json:"started_at,omitempty"`
+	FinishedAt *time.Time  `json:"finished_at,omitempty"`
+	DurationMS *int64      `json:"duration_ms,omitempty"`
+	StartedBy  string      `json:"started_by"`
+}
+
+// RunReason is why a run waits.
+type RunReason struct {
+	Code   string    `json:"code"`
+	Detail string    `json:"detail"`
+	Since  time.Time `json:"since"`
+}
+
+// RunOutcome is why a run ended as it did.
+type RunOutcome struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint"`
+}
+
+// Run is a run with its attempts.
+type Run struct {
+	RunSummary
+	Inputs      map[string]any `json:"inputs" doc:"Secret inputs are left out"`
+	Attempts    []Attempt      `json:"attempts"`
+	Timeline    []Moment       `json:"timeline"`
+	MaxAttempts int            `json:"max_attempts"`
+}
+
+// Attempt is one try of a run on one host.
+type Attempt struct {
+	Attempt      int         `json:"attempt"`
+	Host         string      `json:"host"`
+	State        string      `json:"state" enum:"assigned,running,unknown,finished,revoked,lost"`
+	Outcome      string      `json:"outcome,omitempty"`
+	ExitCode     *int        `json:"exit_code,omitempty"`
+	Signal       string      `json:"signal,omitempty"`
+	AssignedAt   time.Time   `json:"assigned_at"`
+	AcceptedAt   *time.Time  `json:"accepted_at,omitempty"`
+	StartedAt    *time.Time  `json:"started_at,omitempty"`
+	FinishedAt   *time.Time  `json:"finished_at,omitempty"`
+	Problem      *RunOutcome `json:"problem,omitempty"`
+	LogBytes     int64       `json:"log_bytes"`
+	DroppedBytes int64       `json:"dropped_bytes"`
+	Late         bool        `json:"late" doc:"It reported after the run had gone on without it"`
+}
+
+// Moment is a line of a run's timeline.
+type Moment struct {
+	At     time.Time `json:"at"`
+	What   string    `json:"what" enum:"created,waiting,assigned,accepted,started,finished,revoked,lost,ended"`
+	Detail string    `json:"detail,omitempty"`
+}
+
+// Log is a window of an attempt's log, by line.
+type Log struct {
+	From     int64     `json:"from" doc:"Number of the first line here"`
+	Total    int64     `json:"total" doc:"Lines so far, an unfinished one included"`
+	Bytes    int64     `json:"bytes" doc:"What the script wrote so far"`
+	Complete bool      `json:"complete" doc:"Nothing more will come"`
+	Open     bool      `json:"open" doc:"The last line here is unfinished"`
+	Lines    []LogLine `json:"lines" doc:"May be fewer than asked: an answer holds at most 4 MiB of text"`
+}
+
+// LogLine is a line with the stream and time of its first byte.
+type LogLine struct {
+	N      int64     `json:"n"`
+	At     time.Time `json:"at"`
+	Stream string    `json:"stream" enum:"out,err,sys"`
+	Text   string    `json:"text" doc:"Invalid UTF-8 is replaced; the raw log has the bytes"`
+	Cut    bool      `json:"cut,omitempty" doc:"Longer than 64 KiB: only its beginning is here"`
+	Length int64     `json:"length,omitempty" doc:"The whole line in bytes, when cut"`
+}

@@ -1,0 +1,75 @@
+package httpapi
+
+import (
+	"github.com/cronium/cronium/hub/job"
+	"github.com/cronium/cronium/hub/schedule"
+	"github.com/cronium/cronium/sdk/schema"
+)
+
+// definition is the body of a put as the room wants it.
+func definition(d JobDefinition) job.Definition {
+	return job.Definition{Name: d.Metadata.Name, Labels: d.Metadata.Labels, Spec: jobSpec(d.Spec.JobSpec)}
+}
+
+func jobSpec(s JobSpec) job.Spec {
+	spec := job.Spec{
+		Script:  job.Script{Language: s.Script.Language, Source: s.Script.Source},
+		Timeout: s.Timeout, Env: s.Env,
+	}
+	if s.Inputs != nil {
+		spec.Inputs = schema.Inputs{}
+	}
+	for name, in := range s.Inputs {
+		in.Default = plainNumber(in.Default)
+		for i, v := range in.Enum {
+			in.Enum[i] = plainNumber(v)
+		}
+		spec.Inputs[name] = schema.Input(in)
+	}
+	if s.Target != nil {
+		spec.Target.Labels = s.Target.Labels
+	}
+	if s.Retries != nil {
+		r := job.Retries(*s.Retries)
+		spec.Retries = &r
+	}
+	return spec
+}
+
+func showSpec(s job.Spec) JobSpec {
+	shown := JobSpec{
+		Script:  JobScript{Language: s.Script.Language, Source: s.Script.Source},
+		Timeout: s.Timeout, Env: s.Env,
+	}
+	if len(s.Inputs) > 0 {
+		shown.Inputs = map[string]Input{}
+	}
+	for name, in := range s.Inputs {
+		shown.Inputs[name] = Input(in)
+	}
+	if len(s.Target.Labels) > 0 {
+		shown.Target = &JobTarget{Labels: s.Target.Labels}
+	}
+	if s.Retries != nil {
+		r := JobRetries(*s.Retries)
+		shown.Retries = &r
+	}
+	return shown
+}
+
+func scheduleDefinitions(wishes []ScheduleWish) []schedule.Definition {
+	definitions := make([]schedule.Definition, len(wishes))
+	for i, w := range wishes {
+		w.Inputs = plainNumbers(w.Inputs)
+		definitions[i] = schedule.Definition(w)
+	}
+	return definitions
+}
+
+func showWarnings(warnings []job.Warning) []Warning {
+	shown := make([]Warning, len(warnings))
+	for i, w := range warnings {
+		shown[i] = Warning(w)
+	}
+	return shown
+}
