@@ -168,7 +168,7 @@ func TestEnrolledAgentHasItsCertificate(t *testing.T) {
 	if id, err := w.AgentOf(m.leaf); err != nil || id != m.AgentID {
 		t.Fatalf("AgentOf = %v, %v", id, err)
 	}
-	if d := m.leaf.NotAfter.Sub(time.Now()); d > 24*time.Hour || d < 23*time.Hour || len(m.leaf.ExtKeyUsage) != 1 || m.leaf.ExtKeyUsage[0] != x509.ExtKeyUsageClientAuth {
+	if d := time.Until(m.leaf.NotAfter); d > 24*time.Hour || d < 23*time.Hour || len(m.leaf.ExtKeyUsage) != 1 || m.leaf.ExtKeyUsage[0] != x509.ExtKeyUsageClientAuth {
 		t.Fatalf("certificate lives %s, for %v", d, m.leaf.ExtKeyUsage)
 	}
 	agent, err := w.Agent(t.Context(), w.project, m.Name)

@@ -22,7 +22,6 @@ func NewServer(opts ...grpc.ServerOption) *grpc.Server {
 		grpc.MaxHeaderListSize(16 << 10),
 		// yamux has read ahead already; a second buffer only costs memory.
 		grpc.ReadBufferSize(0),
-		grpc.SharedWriteBuffer(true),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.WaitForHandlers(true),
 	}
@@ -42,7 +41,6 @@ func newClient(s *Session) *grpc.ClientConn {
 		}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage)),
 		grpc.WithReadBufferSize(0),
-		grpc.WithSharedWriteBuffer(true),
 		grpc.WithIdleTimeout(10*time.Minute),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
@@ -95,7 +93,7 @@ func (transport) ServerHandshake(nc net.Conn) (net.Conn, credentials.AuthInfo, e
 }
 
 func (transport) Info() credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: ServerName}
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 func (t transport) Clone() credentials.TransportCredentials { return t }
