@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/cronium/cronium/sdk/client"
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+// suggest adds the nearest name of a list to a "not found".
+func suggest(err error, kind, name string, names func() ([]string, error)) error {
+	p, ok := problem.As(err)
+	if !ok || p.Status != http.StatusNotFound {
+		return err
+	}
+	known, listErr := names()
+	if listErr != nil {
+		return err
+	}
+	near := ""
+	if best := nearest(name, known); best != "" {
+		near = fmt.Sprintf(" (did you mean %q?)", best)
+	}
+	named := p.With("%s %q not found%s", kind, name, near)
+	if answer, ok := errors.AsType[*client.AnswerError](err); ok {
+		again := *answer
+		again.Problem = named
+		return &again
+	}
+	return named
+}
+
+// jobMissing adds the nearest job to a "not found".
+func (a *app) jobMissing(err error, name string) error {
+	return suggest(err, "job", name, func() ([]string, error) {
+		page, err := a.hub.Jobs(a.ctx, a.Project, client.JobFilter{}, client.Paging{Limit: 200})
+		names := make([]string, len(page.Items))
+		for i, j := range page.Items {
+			names[i] = j.Name
+		}
+		return names, err
+	})
+}
+
+func (a *app) hostMissing(err error, name string) error {
+	return suggest(err, "host", name, func() ([]string, error) {
+		page, err := a.hub.Hosts(a.ctx, a.Project)
+		names := make([]string, len(page.Items))
+		for i, h := range page.Items {
+			names[i] = h.Name
+		}
+		return names, err
+	})
+}
+
+// nearest is the name that differs least from word, if any is near.
+func nearest(word string, names []string) string {
+	best, least := "", max(len(word)/3, 1)+1
+	for _, name := range names {
+		if d := distance(word, name, least); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters must be put in, left out or changed, or limit when
+// it is at least that.
+func distance(a, b string, limit int) int {
+	if max(len(a)-len(b), len(b)-len(a)) >= limit || len(a) > 64 {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			changed := corner
+			if a[i] != b[j] {
+				changed++
+			}
+			corner = row[j+1]
+			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
+		}
+	}
+	return min(row[len(b)], limit)
+}

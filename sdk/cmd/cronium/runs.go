@@ -1,0 +1,190 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/cronium/cronium/sdk/client"
+	"github.com/cronium/cronium/sdk/cmd/cronium/internal/screen"
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+type runsCmd struct {
+	Ls     runsLsCmd     `cmd:"" default:"withargs" help:"List runs, newest first."`
+	Get    runsGetCmd    `cmd:"" help:"Show a run with its attempts."`
+	Cancel runsCancelCmd `cmd:"" help:"Cancel runs."`
+}
+
+type runsLsCmd struct {
+	State   []string `enum:"queued,assigned,running,unknown,succeeded,failed,timed_out,cancelled,lost,skipped" placeholder:"S,…" help:"Only runs in these states."`
+	Job     string   `predict:"job" placeholder:"JOB" help:"Only runs of this job."`
+	Trigger string   `enum:"manual,api,cli,schedule,retry," default:"" placeholder:"T" help:"Only runs started so: manual, api, cli, schedule or retry."`
+	Limit   int      `default:"50" placeholder:"N" help:"At most so many (${default}); 0 is all."`
+}
+
+func (runsLsCmd) Help() string {
+	return examples("cronium runs ls --state failed,timed_out --job disk-report", "", "cronium runs ls --json --limit 200 | jq '.items[].duration_ms'", "")
+}
+
+func (r *runsLsCmd) Run(a *app) error {
+	hub, err := a.client()
+	if err != nil {
+		return err
+	}
+	page, err := collect(r.Limit, func(p client.Paging) (client.Page[client.RunSummary], error) {
+		return hub.Runs(a.ctx, a.Project, client.RunFilter{States: r.State, Job: r.Job, Trigger: r.Trigger}, p)
+	})
+	if err != nil {
+		return err
+	}
+	err = list(a, page, view[client.RunSummary]{
+		name: func(r client.RunSummary) string { return r.ID },
+		columns: []column{{Title: "run"}, {Title: "job", Flex: true}, {Title: "state"}, {Title: "started by", Flex: true},
+			{Title: "host", Flex: true}, {Title: "created"}, {Title: "took", Right: true}},
+		row: func(r client.RunSummary) []cell {
+			return []cell{text(r.ID), text(r.Job), a.state(r.State), text(origin(r)), text(dash(r.Host)), a.when(&r.CreatedAt), a.took(r.DurationMS)}
+		},
+		none: "No such runs in project " + a.Project + ".",
+	})
+	if err == nil && page.NextCursor != "" && a.Terminal && a.Output == "" {
+		a.Say("There are more; --limit 0 lists all.")
+	}
+	return err
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// origin is who or what started a run.
+func origin(r client.RunSummary) string {
+	if r.Trigger == "schedule" || r.StartedBy == "" {
+		return r.Trigger
+	}
+	return r.StartedBy
+}
+
+type runsGetCmd struct {
+	ID string `arg:"" name:"run" predict:"run" help:"Id of the run, or name of a job for its latest one."`
+}
+
+func (runsGetCmd) Help() string {
+	return examples("cronium runs get disk-report", "", "cronium runs get r_0dk3c9p5v4s3p9j2n0q4c7g5f8 --json", "")
+}
+
+func (r *runsGetCmd) Run(a *app) error {
+	hub, err := a.client()
+	if err != nil {
+		return err
+	}
+	id, err := a.runID(r.ID)
+	if err != nil {
+		return err
+	}
+	run, err := hub.Run(a.ctx, a.Project, id)
+	if err != nil {
+		return err
+	}
+	return one(a, run, run.ID, func() { a.showRun(run) })
+}
+
+var errNoRuns = problem.New("no_runs", http.StatusNotFound, "No runs", "Run the job first.")
+
+// runID is a run's own id, or that of the latest run of a job.
+func (a *app) runID(name string) (string, error) {
+	if isRunID(name) {
+		return name, nil
+	}
+	page, err := a.hub.Runs(a.ctx, a.Project, client.RunFilter{Job: name}, client.Paging{Limit: 1})
+	if err != nil {
+		return "", err
+	}
+	if len(page.Items) > 0 {
+		return page.Items[0].ID, nil
+	}
+	if _, err := a.hub.Job(a.ctx, a.Project, name); err != nil {
+		return "", a.jobMissing(err, name)
+	}
+	return "", errNoRuns.With("job %q has not run yet", name).Hinted("Run it with cronium run %s.", name)
+}
+
+func isRunID(s string) bool {
+	return len(s) == 28 && strings.HasPrefix(s, "r_")
+}
+
+func (a *app) showRun(r client.Run) {
+	reason, outcome, code, took := "", "", "", ""
+	if r.Reason != nil {
+		reason = screen.Name(r.Reason.Detail)
+	}
+	if r.Outcome != nil {
+		outcome = screen.Name(strings.TrimSpace(r.Outcome.Detail + " " + r.Outcome.Hint))
+	}
+	if r.ExitCode != nil {
+		code = fmt.Sprint(*r.ExitCode)
+	}
+	if r.DurationMS != nil {
+		took = a.took(r.DurationMS).Text
+	}
+	inputs := make(map[string]string, len(r.Inputs))
+	for name, value := range r.Inputs {
+		inputs[name] = fmt.Sprint(value)
+	}
+	a.fields("run", screen.Name(r.ID), "job", fmt.Sprintf("%s (version %d)", screen.Name(r.Job), r.JobVersion), "state", a.painted(r.State),
+		"waits for", reason, "outcome", outcome, "exit code", code, "started by", screen.Name(origin(r.RunSummary)), "inputs", labels(inputs),
+		"created", a.moment(r.CreatedAt), "started", blank(a.when(r.StartedAt)), "finished", blank(a.when(r.FinishedAt)), "took", took,
+		"page", a.link("runs", r.ID))
+	if len(r.Attempts) == 0 {
+		return
+	}
+	rows := make([][]cell, len(r.Attempts))
+	for i, t := range r.Attempts {
+		why := t.Outcome
+		if t.Problem != nil {
+			why = t.Problem.Detail
+		}
+		rows[i] = []cell{number(t.Attempt), text(dash(t.Host)), a.state(t.State), text(dash(why)), a.when(t.StartedAt), a.when(t.FinishedAt), {Text: byteSize(t.LogBytes)}}
+	}
+	a.Printf("\n")
+	a.Table(a.timed([]column{{Title: "attempt", Right: true}, {Title: "host", Flex: true}, {Title: "state"}, {Title: "outcome", Flex: true},
+		{Title: "started"}, {Title: "finished"}, {Title: "log", Right: true}}), rows, a.Wide)
+}
+
+func blank(c cell) string {
+	if c.Text == "-" {
+		return ""
+	}
+	return c.Text
+}
+
+type runsCancelCmd struct {
+	ID []string `arg:"" name:"run" predict:"run" help:"Ids of runs."`
+}
+
+func (runsCancelCmd) Help() string {
+	return examples("cronium runs cancel r_0dk3c9p5v4s3p9j2n0q4c7g5f8", "", "cronium runs cancel $(cronium runs --state queued -o name)", "")
+}
+
+func (r *runsCancelCmd) Run(a *app) error {
+	hub, err := a.client()
+	if err != nil {
+		return err
+	}
+	return a.each(r.ID, func(id string) error {
+		run, err := hub.CancelRun(a.ctx, a.Project, id)
+		if err != nil {
+			return err
+		}
+		return one(a, run, run.ID, func() {
+			if run.State == client.Cancelled {
+				a.Say("Run %s is cancelled.", screen.Name(run.ID))
+				return
+			}
+			a.Say("Run %s is asked to stop; it is %s.", screen.Name(run.ID), screen.Name(run.State))
+		})
+	})
+}

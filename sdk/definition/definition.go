@@ -1,0 +1,81 @@
+package definition
+
+import (
+	_ "embed"
+
+	"github.com/cronium/cronium/sdk/schema"
+)
+
+// The only version and kind so far.
+const (
+	APIVersion = "cronium/v1"
+	KindJob    = "Job"
+)
+
+//go:embed job.schema.json
+var jobSchema []byte
+
+// Schema returns the JSON Schema of a definition file.
+func Schema() []byte { return append([]byte(nil), jobSchema...) }
+
+// Job is a definition of a job. Its JSON is what the hub's API takes.
+type Job struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Metadata   Metadata `json:"metadata"`
+	Spec       Spec     `json:"spec"`
+
+	Origin Position `json:"-"` // where it begins
+}
+
+// Metadata names a job.
+type Metadata struct {
+	Name    string            `json:"name"`
+	Project string            `json:"project,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+}
+
+// Spec is what a job does, where and when.
+type Spec struct {
+	Script  Script            `json:"script"`
+	Inputs  schema.Inputs     `json:"inputs,omitempty"`
+	Target  *Target           `json:"target,omitempty"`
+	Timeout string            `json:"timeout,omitempty"`
+	Retries *Retries          `json:"retries,omitempty"`
+	Env     map[string]string `json:"env,omitempty"`
+	// Schedules that are nil leave the job's as they are; an empty list removes all.
+	Schedules []Schedule `json:"schedules,omitzero"`
+}
+
+// Script is the program of a job. Source is filled when the file named one by
+// `file:`.
+type Script struct {
+	Language string `json:"language"`
+	Source   string `json:"source"`
+	File     string `json:"-"`
+}
+
+// Target chooses hosts: those that have all these labels.
+type Target struct {
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// Retries says how often a failed attempt is tried again, and when.
+type Retries struct {
+	Max     int    `json:"max"`
+	Backoff string `json:"backoff,omitempty"`
+	Delay   string `json:"delay,omitempty"`
+}
+
+// Schedule says when the job is due.
+type Schedule struct {
+	Name    string         `json:"name"`
+	Cron    string         `json:"cron"`
+	Zone    string         `json:"zone,omitempty"`
+	Gap     string         `json:"gap,omitempty"`
+	Fold    string         `json:"fold,omitempty"`
+	Overlap string         `json:"overlap,omitempty"`
+	CatchUp string         `json:"catch_up,omitempty"`
+	Inputs  map[string]any `json:"inputs,omitempty"`
+	Enabled *bool          `json:"enabled,omitempty"`
+}

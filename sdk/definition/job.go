@@ -1,0 +1,173 @@
+package definition
+
+import (
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cronium/cronium/sdk/schema"
+)
+
+const (
+	scriptLimit = 1 << 20
+	minTimeout  = time.Second
+	maxTimeout  = 168 * time.Hour
+	maxDelay    = 24 * time.Hour
+)
+
+// job reads one document.
+func (r *reader) job(doc *yaml.Node) Job {
+	j := Job{Origin: r.at(doc)}
+	r.object(doc, "", fields{
+		"apiVersion": r.oneOf(&j.APIVersion, APIVersion),
+		"kind":       r.oneOf(&j.Kind, KindJob),
+		"metadata":   r.nested([]string{"name"}, r.metadata(&j.Metadata)),
+		"spec":       r.nested([]string{"script"}, r.spec(&j.Spec)),
+	}, "apiVersion", "kind", "metadata", "spec")
+	return j
+}
+
+func (r *reader) metadata(m *Metadata) fields {
+	return fields{
+		"name":    r.matching(&m.Name, jobName),
+		"project": r.matching(&m.Project, jobName),
+		"labels":  r.labels(&m.Labels),
+	}
+}
+
+func (r *reader) spec(s *Spec) fields {
+	return fields{
+		"script": func(n *yaml.Node, at string) { r.script(n, at, &s.Script) },
+		"inputs": func(n *yaml.Node, at string) { r.inputs(n, at, &s.Inputs) },
+		"target": func(n *yaml.Node, at string) {
+			s.Target = &Target{}
+			r.object(n, at, fields{"labels": r.labels(&s.Target.Labels)})
+		},
+		"timeout":   r.duration(&s.Timeout, minTimeout, maxTimeout),
+		"retries":   func(n *yaml.Node, at string) { s.Retries = r.retries(n, at) },
+		"env":       r.texts(&s.Env, envName, freeText, 256),
+		"schedules": func(n *yaml.Node, at string) { s.Schedules = r.schedules(n, at) },
+	}
+}
+
+func (r *reader) script(n *yaml.Node, at string, s *Script) {
+	var source string
+	r.object(n, at, fields{
+		"language": r.oneOf(&s.Language, "bash", "python", "node"),
+		"source":   r.text(&source, scriptLimit),
+		"file":     r.text(&s.File, 1024),
+	}, "language")
+	inline, file := child(n, "source"), child(n, "file")
+	switch {
+	case n.Kind != yaml.MappingNode:
+	case inline != nil && file != nil:
+		r.found(file, at, "say either source or file, not both")
+	case inline == nil && file == nil:
+		r.found(n, at, "script needs source or file")
+	case file != nil && s.File != "":
+		s.Source = r.scriptFile(file, at+".file", s.File)
+	case inline != nil && source != "":
+		s.Source = source
+		r.checkScript(inline, at+".source", source)
+	}
+}
+
+func (r *reader) scriptFile(n *yaml.Node, at, name string) string {
+	if path.IsAbs(name) || name != path.Clean(name) || strings.HasPrefix(name, "../") || name == ".." || strings.Contains(name, `\`) {
+		r.found(n, at, "file %q must be a plain path inside the directory of this file", name)
+		return ""
+	}
+	text, err := readBeside(r.file, name)
+	if err != nil {
+		r.found(n, at, "script %q cannot be read: %v", name, err)
+		return ""
+	}
+	r.checkScript(n, at, string(text))
+	return string(text)
+}
+
+func (r *reader) checkScript(n *yaml.Node, at, text string) {
+	switch {
+	case len(text) > scriptLimit:
+		r.found(n, at, "the script is larger than 1 MiB")
+	case text == "":
+		r.found(n, at, "the script is empty")
+	case strings.ContainsRune(text, 0):
+		r.found(n, at, "the script contains a NUL character")
+	case !utf8.ValidString(text):
+		r.found(n, at, "the script is not UTF-8")
+	}
+}
+
+func (r *reader) retries(n *yaml.Node, at string) *Retries {
+	var t Retries
+	r.object(n, at, fields{
+		"max":     r.integer(&t.Max, 0, 100),
+		"backoff": r.oneOf(&t.Backoff, "fixed", "exponential"),
+		"delay":   r.duration(&t.Delay, 0, maxDelay),
+	}, "max")
+	return &t
+}
+
+func (r *reader) inputs(n *yaml.Node, at string, all *schema.Inputs) {
+	before := len(r.findings)
+	found := schema.Inputs{}
+	r.entries(n, at, 64, func(key, value *yaml.Node, at string) {
+		if !inputName.text.MatchString(key.Value) {
+			r.found(key, at, "input name %q: %s", key.Value, inputName.words)
+		}
+		one := r.input(value, at)
+		if len(r.findings) == before {
+			if err := (schema.Inputs{key.Value: one}).Validate(); err != nil {
+				r.found(value, at, "%s", said(err))
+			}
+		}
+		found[key.Value] = one
+	})
+	*all = found
+}
+
+func (r *reader) input(n *yaml.Node, at string) schema.Input {
+	var in schema.Input
+	r.object(n, at, fields{
+		"type":        r.oneOf(&in.Type, "string", "integer", "number", "boolean"),
+		"default":     r.scalar(&in.Default),
+		"required":    r.boolean(&in.Required),
+		"description": r.text(&in.Description, 1024),
+		"enum":        r.scalars(&in.Enum, 128),
+		"secret":      r.boolean(&in.Secret),
+		"minimum":     r.number(&in.Minimum),
+		"maximum":     r.number(&in.Maximum),
+		"pattern":     r.text(&in.Pattern, 512),
+		"max_length":  r.integer(&in.MaxLength, 0, 1<<20),
+	}, "type")
+	return in
+}
+
+func (r *reader) schedules(n *yaml.Node, at string) []Schedule {
+	all := []Schedule{}
+	names := map[string]int{}
+	r.items(n, at, 64, func(n *yaml.Node, at string) {
+		var s Schedule
+		r.object(n, at, fields{
+			"name":     r.matching(&s.Name, jobName),
+			"cron":     r.text(&s.Cron, 256),
+			"zone":     r.text(&s.Zone, 64),
+			"gap":      r.oneOf(&s.Gap, "shift", "skip"),
+			"fold":     r.oneOf(&s.Fold, "first", "second", "both"),
+			"overlap":  r.oneOf(&s.Overlap, "allow", "skip"),
+			"catch_up": r.oneOf(&s.CatchUp, "none", "last", "all"),
+			"inputs":   r.given(&s.Inputs),
+			"enabled":  func(n *yaml.Node, at string) { s.Enabled = new(bool); r.boolean(s.Enabled)(n, at) },
+		}, "name", "cron")
+		if line, taken := names[s.Name]; taken && s.Name != "" {
+			r.found(n, at, "schedule %q is defined twice; the first is on line %d", s.Name, line)
+		}
+		names[s.Name] = n.Line
+		all = append(all, s)
+	})
+	return all
+}
