@@ -122,7 +122,7 @@ func New(c Config, d Deps) (*API, error) {
 		return nil, err
 	}
 	a.buckets = map[rateClass]*bucket.Set{rateLogin: a.bucket(c.Login), rateRead: a.bucket(c.Read), rateWrite: a.bucket(c.Write)}
-	a.metrics = newMetrics(a.gauges, c.Version)
+	a.metrics = newMetrics(c.Version)
 	a.sockets = &socketCount{by: map[string]int{}, gauge: a.metrics.sockets}
 	if err := a.mountAll(); err != nil {
 		return nil, err

@@ -2,10 +2,13 @@ package httpapi
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/cronium/cronium/hub/run"
 )
+
+func (a *API) serveMetrics(w http.ResponseWriter, r *http.Request) { a.metrics.serve(w, r, a.gauges) }
 
 // gauges reads what /metrics shows of the rooms.
 func (a *API) gauges(ctx context.Context) (Gauges, error) {

@@ -27,7 +27,7 @@ type metrics struct {
 	sockets  prometheus.Gauge
 }
 
-func newMetrics(gauges func(context.Context) (Gauges, error), version string) *metrics {
+func newMetrics(version string) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -41,7 +41,7 @@ func newMetrics(gauges func(context.Context) (Gauges, error), version string) *m
 	})
 	info.Set(1)
 	m.registry.MustRegister(m.requests, m.sockets, info, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &gaugeCollector{read: gauges})
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -52,8 +52,18 @@ func (m *metrics) observe(r *route, status int, took time.Duration) {
 	m.requests.WithLabelValues(r.method, r.pattern, statusClass(status)).Observe(took.Seconds())
 }
 
-func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second})
+// serve answers a scrape with what is counted here and what the rooms say now.
+// When the database is away the rooms' numbers are missing: the gap is the message.
+func (m *metrics) serve(w http.ResponseWriter, r *http.Request, gauges func(context.Context) (Gauges, error)) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	all := prometheus.Gatherers{m.registry}
+	if now, err := gauges(ctx); err == nil {
+		rooms := prometheus.NewRegistry()
+		rooms.MustRegister(gaugeCollector{now})
+		all = append(all, rooms)
+	}
+	promhttp.HandlerFor(all, promhttp.HandlerOpts{}).ServeHTTP(w, r)
 }
 
 var (
@@ -64,34 +74,26 @@ var (
 	logDesc    = prometheus.NewDesc("cronium_log_bytes_total", "Log bytes made durable by this process.", nil, nil)
 )
 
-// gaugeCollector asks when it is scraped.
-type gaugeCollector struct {
-	read func(context.Context) (Gauges, error)
-}
+// gaugeCollector shows numbers that were read for one scrape.
+type gaugeCollector struct{ now Gauges }
 
 // Describe is prometheus' way to ask what there is.
-func (g *gaugeCollector) Describe(out chan<- *prometheus.Desc) {
+func (g gaugeCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{runsDesc, queueDesc, lagDesc, agentsDesc, logDesc} {
 		out <- d
 	}
 }
 
 // Collect is prometheus' way to ask for the numbers.
-func (g *gaugeCollector) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	now, err := g.read(ctx)
-	if err != nil {
-		return // the scrape itself still succeeds; the gap is the message
-	}
+func (g gaugeCollector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	for state, n := range now.Runs {
+	for state, n := range g.now.Runs {
 		gauge(runsDesc, float64(n), state)
 	}
-	gauge(queueDesc, float64(now.QueueDepth))
-	gauge(lagDesc, now.DueLag.Seconds())
-	gauge(agentsDesc, float64(now.AgentsOnline))
-	out <- prometheus.MustNewConstMetric(logDesc, prometheus.CounterValue, float64(now.LogBytes))
+	gauge(queueDesc, float64(g.now.QueueDepth))
+	gauge(lagDesc, g.now.DueLag.Seconds())
+	gauge(agentsDesc, float64(g.now.AgentsOnline))
+	out <- prometheus.MustNewConstMetric(logDesc, prometheus.CounterValue, float64(g.now.LogBytes))
 }

@@ -30,7 +30,7 @@ func (a *API) plainRoutes() []*route {
 		file(everythingElse, a.serveDashboard),
 		{method: "HEAD", pattern: everythingElse, auth: public, scope: scopeNone, body: noBody, rate: rateRead, change: reads, raw: a.serveDashboard},
 		{method: "GET", pattern: "/metrics", auth: tokenOnly, scope: scopeInstance, action: authz.InstanceRead,
-			body: noBody, rate: rateRead, change: reads, raw: a.metrics.handler().ServeHTTP},
+			body: noBody, rate: rateRead, change: reads, raw: a.serveMetrics},
 		{method: "GET", pattern: base + "/ws", auth: signedIn, scope: scopeMessage, body: noBody, rate: rateRead, change: reads, raw: a.serveSocket},
 	}
 }

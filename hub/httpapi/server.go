@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -80,7 +81,7 @@ func (a *API) recover(w http.ResponseWriter, r *http.Request, c *call) {
 	if cause == nil {
 		return
 	}
-	if cause == http.ErrAbortHandler {
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(cause)
 	}
 	a.log.ErrorContext(r.Context(), "panic in a handler", "request", c.id, "panic", cause, "stack", string(debug.Stack()))

@@ -46,7 +46,7 @@ type said struct {
 
 func (w *world) dial(options ...option) (*socket, int) {
 	w.t.Helper()
-	r, _ := http.NewRequest("GET", w.url, nil)
+	r, _ := http.NewRequest(http.MethodGet, w.url, nil)
 	for _, o := range options {
 		o(r)
 	}

@@ -302,3 +302,28 @@ func TestAProblemNeverRepeatsAValue(t *testing.T) {
 		}
 	}
 }
+
+// The database refuses every write while all GET routes are asked: whoever
+// follows a link changes nothing.
+func TestGETChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.want(200, "PUT", "/api/v1/projects/default/jobs/nightly", strings.Replace(define(fullSpec), "disk-report", "nightly", 1))
+	r, _ := w.running(w.ours)
+	w.want(200, "GET", "/api/v1/me", "") // notes the token's first use
+	if _, err := w.db.Pool.Exec(t.Context(), "alter database "+w.db.Pool.Config().ConnConfig.Database+" set default_transaction_read_only = on"); err != nil {
+		t.Fatal(err)
+	}
+	w.db.Pool.Reset()
+	for _, route := range w.api.Table() {
+		if route.Method != http.MethodGet || strings.HasSuffix(route.Pattern, "/ws") {
+			continue
+		}
+		path := strings.Replace(fill(route.Pattern), "r_0dk3c9p5v4s3p9j2n0q4c7g5f8", r.Public(), 1)
+		if got := w.do("GET", path, ""); got.status >= 500 {
+			t.Errorf("GET %s wrote to the database: %d %s", path, got.status, got.body)
+		}
+	}
+	if got := w.do("POST", "/api/v1/projects/default/jobs/nightly/runs", `{}`); got.status != http.StatusInternalServerError {
+		t.Errorf("a write to a read-only database = %d, so this test proves nothing", got.status)
+	}
+}

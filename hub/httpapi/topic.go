@@ -231,14 +231,11 @@ func (s *socket) awaitEnd(ctx context.Context, sub *subscription, id uuid.UUID, 
 	// It only ends with ctx, with an error that nobody needs, or by cancelling.
 	_ = s.api.onChange(ctx, "run:"+id.String(), func() (bool, error) {
 		r, err := s.api.runs.Get(ctx, sub.call.project.ID, id)
-		if err != nil {
-			return false, nil // Follow meets the same trouble and reports it
-		}
-		if abandoned(r, attempt) {
+		gone := err == nil && abandoned(r, attempt)
+		if gone {
 			cancel(errNoMoreLog)
-			return true, nil
 		}
-		return false, nil
+		return gone, nil // Follow meets the same errors and reports them
 	})
 }
 
