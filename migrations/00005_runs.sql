@@ -61,6 +61,8 @@ create table run_queue (
     retries      integer not null default 0,
     misses       integer not null default 0,
     priority     smallint not null default 0,
+    -- the journal that knew this attempt is gone: nothing follows from not holding it
+    orphan       boolean not null default false,
     state        text not null default 'queued',
     reason       text not null default '',
     reason_detail text not null default '',

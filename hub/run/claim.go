@@ -280,6 +280,7 @@ type lockedRow = struct {
 	Misses     int32
 	Retry      json.RawMessage
 	StartedAt  *time.Time
+	Orphan     bool
 	Cancelling bool
 }
 
@@ -292,7 +293,7 @@ func livesOf[R ~lockedRow](rows []R) ([]live, error) {
 			return nil, fmt.Errorf("retry policy of run %s: %w", r.RunID, err)
 		}
 		lives[i] = live{Ref: Ref{r.RunID, r.Attempt, r.Fence}, state: State(r.State), retry: retry, retries: int(r.Retries),
-			misses: int(r.Misses), cancelling: r.Cancelling, started: r.StartedAt != nil}
+			misses: int(r.Misses), cancelling: r.Cancelling, started: r.StartedAt != nil, orphan: r.Orphan}
 	}
 	return lives, nil
 }

@@ -19,6 +19,7 @@ type live struct {
 	misses     int
 	cancelling bool
 	started    bool
+	orphan     bool // of a journal that is gone
 }
 
 // verdict is what becomes of a run when its attempt is over.

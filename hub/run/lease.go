@@ -113,7 +113,8 @@ func (s *Store) superseded(ctx context.Context, refs []Ref, holder map[Ref]uuid.
 // assignment returns to the queue, for it was never accepted; so does an accepted
 // attempt that never reported its start, if the journal is intact, because nothing
 // is launched before it is in the journal; one that had started is lost then. With
-// a new journal nobody can know, and the run is unknown.
+// a new journal nobody can know, and the run is unknown until it is given up: that
+// the next session finds the new journal intact says nothing about the old one.
 func (s *Store) Reconcile(ctx context.Context, agentID uuid.UUID, epoch int64, held []Held, journalIntact bool) ([]Ref, error) {
 	refs := make([]Ref, len(held))
 	holder := make(map[Ref]uuid.UUID, len(held))
@@ -162,7 +163,7 @@ func reconcile(ctx context.Context, q *db.Queries, agentID uuid.UUID, there []li
 	for _, l := range there {
 		_, ok := kept[l.Ref]
 		switch {
-		case ok:
+		case ok, l.orphan:
 		case l.state == Assigned, journalIntact && !l.started:
 			b.add(l, Result{Ref: l.Ref}, l.handBack(outcome{Detail: "The agent came back without it"}))
 		case journalIntact:
@@ -176,7 +177,7 @@ func reconcile(ctx context.Context, q *db.Queries, agentID uuid.UUID, there []li
 		return changed, err
 	}
 	c := columnsOf(unclear)
-	ids, err := q.MakeUnknown(ctx, db.MakeUnknownParams{RunIds: c.runs, Attempts: c.attempts, Fences: c.fences, FromStates: fromExpire})
+	ids, err := q.Orphan(ctx, db.OrphanParams{RunIds: c.runs, Attempts: c.attempts, Fences: c.fences, FromStates: fromOrphan})
 	return append(changed, ids...), err
 }
 

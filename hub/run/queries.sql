@@ -33,7 +33,7 @@ with picked as (
     for update skip locked
 ), claimed as (
     update run_queue q
-    set state = 'assigned', attempt = q.attempt + 1, fence = nextval('fence'), agent_id = @agent_id::uuid, agent_epoch = @epoch::bigint,
+    set state = 'assigned', orphan = false, attempt = q.attempt + 1, fence = nextval('fence'), agent_id = @agent_id::uuid, agent_epoch = @epoch::bigint,
         assigned_at = now(), accepted_at = null, started_at = null, lease_until = now() + make_interval(secs => @lease_s::float8),
         reason = '', reason_detail = ''
     from picked p
@@ -49,7 +49,7 @@ with asked as (
     select unnest(@run_ids::uuid[]) as run_id, unnest(@attempts::int[]) as attempt, unnest(@fences::bigint[]) as fence
 )
 update run_queue q
-set state = 'running', accepted_at = coalesce(q.accepted_at, now()), unknown_since = null,
+set state = 'running', accepted_at = coalesce(q.accepted_at, now()), unknown_since = null, orphan = false,
     lease_until = now() + make_interval(secs => @lease_s::float8)
 from asked a
 where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id is not distinct from @agent_id::uuid
@@ -62,7 +62,7 @@ with asked as (
         unnest(@ages_s::float8[]) as age_s
 )
 update run_queue q
-set state = 'running', unknown_since = null, lease_until = now() + make_interval(secs => @lease_s::float8),
+set state = 'running', unknown_since = null, orphan = false, lease_until = now() + make_interval(secs => @lease_s::float8),
     accepted_at = coalesce(q.accepted_at, now()),
     started_at = coalesce(q.started_at, greatest(now() - make_interval(secs => a.age_s), q.assigned_at))
 from asked a
@@ -82,7 +82,7 @@ with asked as (
     for update of q skip locked
 )
 update run_queue q
-set state = case h.state when 'unknown' then 'running' else h.state end, unknown_since = null,
+set state = case h.state when 'unknown' then 'running' else h.state end, unknown_since = null, orphan = false,
     agent_epoch = greatest(q.agent_epoch, @epoch::bigint),
     lease_until = now() + make_interval(secs => case h.state when 'assigned' then @assign_s::float8 else @lease_s::float8 end)
 from held h
@@ -94,6 +94,7 @@ with asked as (
     select unnest(@run_ids::uuid[]) as run_id, unnest(@attempts::int[]) as attempt, unnest(@fences::bigint[]) as fence
 )
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q join asked a on q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence
 where q.agent_id = @agent_id::uuid
@@ -101,6 +102,7 @@ for update of q;
 
 -- name: LockAgent :many
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q
 where q.agent_id = @agent_id::uuid and q.agent_epoch < @epoch::bigint
@@ -109,6 +111,7 @@ for update of q;
 
 -- name: LockRun :one
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q
 where q.run_id = $1 and q.project_id = $2
@@ -116,6 +119,7 @@ for update of q;
 
 -- name: LockExpiredAssignments :many
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q
 where q.agent_id is not null and q.state = 'assigned' and q.lease_until < now()
@@ -124,6 +128,7 @@ for update of q skip locked;
 
 -- name: LockOverdue :many
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q
 where q.agent_id is not null and q.state = 'unknown' and q.unknown_since + make_interval(secs => q.lost_after_ms / 1000.0) < now()
@@ -152,12 +157,12 @@ from expired e
 where q.run_id = e.run_id
 returning q.run_id;
 
--- name: MakeUnknown :many
+-- name: Orphan :many
 with asked as (
     select unnest(@run_ids::uuid[]) as run_id, unnest(@attempts::int[]) as attempt, unnest(@fences::bigint[]) as fence
 )
 update run_queue q
-set state = 'unknown', unknown_since = now()
+set state = 'unknown', unknown_since = coalesce(q.unknown_since, now()), orphan = true
 from asked a
 where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.state = any (@from_states::text[])
 returning q.run_id;
@@ -238,7 +243,7 @@ with asked as (
     from old o
 )
 update run_queue q
-set state = 'queued', agent_id = null, lease_until = null, assigned_at = null, accepted_at = null, started_at = null, unknown_since = null,
+set state = 'queued', orphan = false, agent_id = null, lease_until = null, assigned_at = null, accepted_at = null, started_at = null, unknown_since = null,
     not_before = now() + make_interval(secs => o.delay_s), retries = q.retries + o.retried, misses = q.misses + o.missed,
     reason = o.reason, reason_detail = o.reason_detail, reason_since = now()
 from old o

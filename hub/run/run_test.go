@@ -587,6 +587,23 @@ func TestHelloSettlesWhatTheAgentNoLongerHolds(t *testing.T) {
 	w.wantState(c[0].RunID, Assigned) // claimed in this session, on its way
 }
 
+func TestNothingFollowsFromAJournalThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.create(w.request())[0].ID
+	ref := w.claimOne()
+	w.accept(ref) // and the script runs, but its start was not yet reported
+	for epoch, intact := range []bool{false, true, true} {
+		if _, err := w.Reconcile(w.ctx, w.agent, int64(epoch)+2, nil, intact); err != nil {
+			t.Fatal(err)
+		}
+		w.wantState(id, Unknown)
+	}
+	if a := w.finish(Result{Ref: ref, Outcome: OutcomeSucceeded}); a != Accepted {
+		t.Fatalf("Finish = %v, want accepted", a)
+	}
+}
+
 func TestListPagesFiltersAndShowsOpenRunsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

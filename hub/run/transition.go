@@ -41,6 +41,7 @@ const (
 	evRenew    event = "renew"     // the agent says that it holds it
 	evHandBack event = "hand back" // proven: this attempt never started anything
 	evExpire   event = "expire"    // the lease of an accepted attempt ran out
+	evOrphan   event = "orphan"    // the agent's journal is gone
 	evRetry    event = "retry"     // the attempt is over and another is allowed
 	evSucceed  event = "succeed"
 	evFail     event = "fail"
@@ -76,6 +77,7 @@ var transitions = []transition{
 	{Running, evStart, Running},
 	{Running, evRenew, Running},
 	{Running, evExpire, Unknown},
+	{Running, evOrphan, Unknown},
 	{Running, evHandBack, Queued},
 	{Running, evRetry, Queued},
 	{Running, evSucceed, Succeeded},
@@ -87,6 +89,7 @@ var transitions = []transition{
 	{Unknown, evAccept, Running},
 	{Unknown, evStart, Running},
 	{Unknown, evRenew, Running},
+	{Unknown, evOrphan, Unknown},
 	{Unknown, evHandBack, Queued},
 	{Unknown, evRetry, Queued},
 	{Unknown, evSucceed, Succeeded},
@@ -127,6 +130,7 @@ var (
 	fromStart   = sources(evStart)
 	fromRenew   = sources(evRenew)
 	fromExpire  = sources(evExpire)
+	fromOrphan  = sources(evOrphan)
 	fromRequeue = sources(evHandBack, evRetry)
 	fromSettle  = sources(evSucceed, evFail, evTimeOut, evCancel, evLose)
 )

@@ -18,7 +18,7 @@ with asked as (
     select unnest($4::uuid[]) as run_id, unnest($5::int[]) as attempt, unnest($6::bigint[]) as fence
 )
 update run_queue q
-set state = 'running', accepted_at = coalesce(q.accepted_at, now()), unknown_since = null,
+set state = 'running', accepted_at = coalesce(q.accepted_at, now()), unknown_since = null, orphan = false,
     lease_until = now() + make_interval(secs => $1::float8)
 from asked a
 where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id is not distinct from $2::uuid
@@ -234,7 +234,7 @@ with picked as (
     for update skip locked
 ), claimed as (
     update run_queue q
-    set state = 'assigned', attempt = q.attempt + 1, fence = nextval('fence'), agent_id = $4::uuid, agent_epoch = $5::bigint,
+    set state = 'assigned', orphan = false, attempt = q.attempt + 1, fence = nextval('fence'), agent_id = $4::uuid, agent_epoch = $5::bigint,
         assigned_at = now(), accepted_at = null, started_at = null, lease_until = now() + make_interval(secs => $6::float8),
         reason = '', reason_detail = ''
     from picked p
@@ -624,6 +624,7 @@ func (q *Queries) Known(ctx context.Context, runIds []uuid.UUID, attempts []int3
 
 const lockAgent = `-- name: LockAgent :many
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q
 where q.agent_id = $1::uuid and q.agent_epoch < $2::bigint
@@ -642,6 +643,7 @@ type LockAgentRow struct {
 	Misses     int32
 	Retry      json.RawMessage
 	StartedAt  *time.Time
+	Orphan     bool
 	Cancelling bool
 }
 
@@ -665,6 +667,7 @@ func (q *Queries) LockAgent(ctx context.Context, agentID uuid.UUID, epoch int64)
 			&i.Misses,
 			&i.Retry,
 			&i.StartedAt,
+			&i.Orphan,
 			&i.Cancelling,
 		); err != nil {
 			return nil, err
@@ -679,6 +682,7 @@ func (q *Queries) LockAgent(ctx context.Context, agentID uuid.UUID, epoch int64)
 
 const lockExpiredAssignments = `-- name: LockExpiredAssignments :many
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q
 where q.agent_id is not null and q.state = 'assigned' and q.lease_until < now()
@@ -697,6 +701,7 @@ type LockExpiredAssignmentsRow struct {
 	Misses     int32
 	Retry      json.RawMessage
 	StartedAt  *time.Time
+	Orphan     bool
 	Cancelling bool
 }
 
@@ -720,6 +725,7 @@ func (q *Queries) LockExpiredAssignments(ctx context.Context, limit int32) ([]Lo
 			&i.Misses,
 			&i.Retry,
 			&i.StartedAt,
+			&i.Orphan,
 			&i.Cancelling,
 		); err != nil {
 			return nil, err
@@ -734,6 +740,7 @@ func (q *Queries) LockExpiredAssignments(ctx context.Context, limit int32) ([]Lo
 
 const lockOverdue = `-- name: LockOverdue :many
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q
 where q.agent_id is not null and q.state = 'unknown' and q.unknown_since + make_interval(secs => q.lost_after_ms / 1000.0) < now()
@@ -752,6 +759,7 @@ type LockOverdueRow struct {
 	Misses     int32
 	Retry      json.RawMessage
 	StartedAt  *time.Time
+	Orphan     bool
 	Cancelling bool
 }
 
@@ -775,6 +783,7 @@ func (q *Queries) LockOverdue(ctx context.Context, limit int32) ([]LockOverdueRo
 			&i.Misses,
 			&i.Retry,
 			&i.StartedAt,
+			&i.Orphan,
 			&i.Cancelling,
 		); err != nil {
 			return nil, err
@@ -792,6 +801,7 @@ with asked as (
     select unnest($2::uuid[]) as run_id, unnest($3::int[]) as attempt, unnest($4::bigint[]) as fence
 )
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q join asked a on q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence
 where q.agent_id = $1::uuid
@@ -816,6 +826,7 @@ type LockRefsRow struct {
 	Misses     int32
 	Retry      json.RawMessage
 	StartedAt  *time.Time
+	Orphan     bool
 	Cancelling bool
 }
 
@@ -844,6 +855,7 @@ func (q *Queries) LockRefs(ctx context.Context, arg LockRefsParams) ([]LockRefsR
 			&i.Misses,
 			&i.Retry,
 			&i.StartedAt,
+			&i.Orphan,
 			&i.Cancelling,
 		); err != nil {
 			return nil, err
@@ -858,6 +870,7 @@ func (q *Queries) LockRefs(ctx context.Context, arg LockRefsParams) ([]LockRefsR
 
 const lockRun = `-- name: LockRun :one
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
     (q.cancel_requested_at is not null)::boolean as cancelling
 from run_queue q
 where q.run_id = $1 and q.project_id = $2
@@ -875,6 +888,7 @@ type LockRunRow struct {
 	Misses     int32
 	Retry      json.RawMessage
 	StartedAt  *time.Time
+	Orphan     bool
 	Cancelling bool
 }
 
@@ -892,52 +906,10 @@ func (q *Queries) LockRun(ctx context.Context, runID uuid.UUID, projectID uuid.U
 		&i.Misses,
 		&i.Retry,
 		&i.StartedAt,
+		&i.Orphan,
 		&i.Cancelling,
 	)
 	return i, err
-}
-
-const makeUnknown = `-- name: MakeUnknown :many
-with asked as (
-    select unnest($2::uuid[]) as run_id, unnest($3::int[]) as attempt, unnest($4::bigint[]) as fence
-)
-update run_queue q
-set state = 'unknown', unknown_since = now()
-from asked a
-where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.state = any ($1::text[])
-returning q.run_id
-`
-
-type MakeUnknownParams struct {
-	FromStates []string
-	RunIds     []uuid.UUID
-	Attempts   []int32
-	Fences     []int64
-}
-
-func (q *Queries) MakeUnknown(ctx context.Context, arg MakeUnknownParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, makeUnknown,
-		arg.FromStates,
-		arg.RunIds,
-		arg.Attempts,
-		arg.Fences,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []uuid.UUID{}
-	for rows.Next() {
-		var run_id uuid.UUID
-		if err := rows.Scan(&run_id); err != nil {
-			return nil, err
-		}
-		items = append(items, run_id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const markStarted = `-- name: MarkStarted :many
@@ -946,7 +918,7 @@ with asked as (
         unnest($7::float8[]) as age_s
 )
 update run_queue q
-set state = 'running', unknown_since = null, lease_until = now() + make_interval(secs => $1::float8),
+set state = 'running', unknown_since = null, orphan = false, lease_until = now() + make_interval(secs => $1::float8),
     accepted_at = coalesce(q.accepted_at, now()),
     started_at = coalesce(q.started_at, greatest(now() - make_interval(secs => a.age_s), q.assigned_at))
 from asked a
@@ -1034,6 +1006,49 @@ select q.run_id from run_queue q where q.run_id = any ($1::uuid[])
 
 func (q *Queries) OpenOf(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, openOf, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var run_id uuid.UUID
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const orphan = `-- name: Orphan :many
+with asked as (
+    select unnest($2::uuid[]) as run_id, unnest($3::int[]) as attempt, unnest($4::bigint[]) as fence
+)
+update run_queue q
+set state = 'unknown', unknown_since = coalesce(q.unknown_since, now()), orphan = true
+from asked a
+where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.state = any ($1::text[])
+returning q.run_id
+`
+
+type OrphanParams struct {
+	FromStates []string
+	RunIds     []uuid.UUID
+	Attempts   []int32
+	Fences     []int64
+}
+
+func (q *Queries) Orphan(ctx context.Context, arg OrphanParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, orphan,
+		arg.FromStates,
+		arg.RunIds,
+		arg.Attempts,
+		arg.Fences,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -1223,7 +1238,7 @@ with asked as (
     for update of q skip locked
 )
 update run_queue q
-set state = case h.state when 'unknown' then 'running' else h.state end, unknown_since = null,
+set state = case h.state when 'unknown' then 'running' else h.state end, unknown_since = null, orphan = false,
     agent_epoch = greatest(q.agent_epoch, $1::bigint),
     lease_until = now() + make_interval(secs => case h.state when 'assigned' then $2::float8 else $3::float8 end)
 from held h
@@ -1324,7 +1339,7 @@ with asked as (
     from old o
 )
 update run_queue q
-set state = 'queued', agent_id = null, lease_until = null, assigned_at = null, accepted_at = null, started_at = null, unknown_since = null,
+set state = 'queued', orphan = false, agent_id = null, lease_until = null, assigned_at = null, accepted_at = null, started_at = null, unknown_since = null,
     not_before = now() + make_interval(secs => o.delay_s), retries = q.retries + o.retried, misses = q.misses + o.missed,
     reason = o.reason, reason_detail = o.reason_detail, reason_since = now()
 from old o
