@@ -18,7 +18,13 @@
 // nothing more. The file system lets exactly one of them win, so an attempt runs
 // at most once and "not started" is proven. Nothing here launches anything.
 //
-// Files appear whole or not at all and are on disk when a method returns. A
-// method of [Entry] may be called by the agent and the runner at the same time.
+// Files appear whole or not at all, and survive the death of every process as soon
+// as a method returns. They reach the disk a little later ([Entry.Sync]), because
+// only a loss of power can tell the difference, and a start must not wait for the
+// disk three times: after a loss of power the boot id is another one, and then a
+// missing `started` proves nothing and is not taken for a proof. An attempt whose
+// directory was lost altogether is one the hub knows and we do not hold: lost.
+//
+// A method of [Entry] may be called by the agent and the runner at the same time.
 // The package knows neither the hub nor executors.
 package journal

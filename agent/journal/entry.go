@@ -40,7 +40,7 @@ func (e *Entry) Path(name string) string { return filepath.Join(e.Dir, name) }
 func (e *Entry) Work() string { return e.Path("work") }
 
 // Spec returns the payload.
-func (e *Entry) Spec() ([]byte, error) { return os.ReadFile(e.Path("spec.bin")) }
+func (e *Entry) Spec() ([]byte, error) { return readFile(e.Path("spec.bin")) }
 
 // Intent returns the intent, if it was written.
 func (e *Entry) Intent() (Intent, bool, error) { return read[Intent](e.Path("intent")) }
@@ -50,7 +50,7 @@ func (e *Entry) Started() (Started, bool, error) { return read[Started](e.Path("
 
 // Exit returns the result and its bytes, if it is there.
 func (e *Entry) Exit() (Exit, []byte, bool, error) {
-	raw, err := os.ReadFile(e.Path("exit"))
+	raw, err := readFile(e.Path("exit"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Exit{}, nil, false, nil
 	}
@@ -88,7 +88,8 @@ func (e *Entry) ReserveExit() error {
 	return errors.Join(err, f.Close())
 }
 
-// Finish writes the result, into the reserved space if there is some.
+// Finish writes the result, into the reserved space if there is some. From then on
+// it can be delivered; see [Entry.Sync].
 func (e *Entry) Finish(exit Exit) error {
 	b, err := encodeExit(exit)
 	if err != nil {
@@ -101,11 +102,20 @@ func (e *Entry) Finish(exit Exit) error {
 		if err := os.Truncate(e.Path("exit.tmp"), int64(len(b))); err != nil {
 			return err
 		}
-		if err := os.Rename(e.Path("exit.tmp"), e.Path("exit")); err != nil {
+		return os.Rename(e.Path("exit.tmp"), e.Path("exit"))
+	})
+}
+
+// Sync puts what is in the directory on disk, the log excepted. Whoever runs the
+// attempt calls it soon after [Entry.Claim] and after [Entry.Finish]; nobody has
+// to wait for it. Files that are gone are none of its business.
+func (e *Entry) Sync() error {
+	for _, name := range []string{"spec.bin", "intent", "started", "exit", "."} {
+		if err := syncPath(e.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return syncDir(e.Dir)
-	})
+	}
+	return nil
 }
 
 // Delivered notes that the hub has the result.
@@ -155,7 +165,7 @@ func (e *Entry) retry(write func() error) error {
 
 func read[T any](path string) (T, bool, error) {
 	var v T
-	b, err := os.ReadFile(path)
+	b, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return v, false, nil
 	}

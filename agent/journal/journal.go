@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
+
+	"github.com/cronium/cronium/agent/boot"
 )
 
 // format is the number of the layout on disk.
@@ -175,17 +177,15 @@ func (j *Journal) Create(intent Intent, spec []byte) (*Entry, error) {
 }
 
 func (e *Entry) writeIntent(intent Intent, spec []byte) error {
+	intent.BootID = boot.ID()
 	b, err := json.Marshal(intent)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(e.Path("spec.bin"), os.O_EXCL, spec); err != nil {
+	if err := writeFile(e.Path("spec.bin"), unix.O_EXCL, spec); err != nil {
 		return err
 	}
-	if err := writeFile(e.Path("intent"), os.O_EXCL, b); err != nil {
-		return err
-	}
-	return syncDir(e.Dir)
+	return writeFile(e.Path("intent"), unix.O_EXCL, b)
 }
 
 // Entries returns the attempts that have an intent, and clears away what has
@@ -214,10 +214,8 @@ func (j *Journal) recover(e *Entry) (Ref, error) {
 	if dirRef, named := refOfDir(e.Dir); err == nil && ok && named && dirRef.String() == intent.String() {
 		return intent.Ref, nil
 	}
-	// An intent that cannot be read was never on disk: nothing was launched.
-	if _, claimed, _ := e.Started(); claimed && err != nil {
-		return Ref{}, ErrBroken.With("%v", err)
-	}
+	// Without an intent nothing was launched. One that cannot be read is what a loss
+	// of power has left: the hub knows of the attempt, and that we do not have it.
 	return Ref{}, removeAll(e.Dir)
 }
 

@@ -40,8 +40,8 @@ func refOfDir(dir string) (Ref, bool) {
 // Intent says that an attempt is about to be launched.
 type Intent struct {
 	Ref
-	Kind  string `json:"kind"` // the executor's
-	Epoch int64  `json:"epoch,omitempty"`
+	Kind   string `json:"kind"`    // the executor's
+	BootID string `json:"boot_id"` // set by [Journal.Create]
 }
 
 // Started says who has decided that the attempt runs, or that it never will.

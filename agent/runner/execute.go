@@ -58,7 +58,10 @@ func (r *run) execute(cmd command, user *runnerv1.User) journal.Exit {
 	}
 	synced := make(chan struct{})
 	defer close(synced)
-	go r.log.sync(synced)
+	go func() {
+		_ = r.entry.Sync() // see package journal: nobody waits for it
+		r.log.sync(synced)
+	}()
 	c, err := r.start(cmd, user)
 	if err != nil {
 		return refused(execProblem(cmd, err))

@@ -163,7 +163,17 @@ func (s *Supervisor) finish(ctx context.Context, a *attempt, exit journal.Exit) 
 	if err != nil {
 		s.log(a).ErrorContext(ctx, "write the result", "err", err)
 	}
+	s.sync(ctx, a)
 	s.seeOff(ctx, a, exit, raw)
+}
+
+func (s *Supervisor) sync(ctx context.Context, a *attempt) {
+	if a.entry == nil {
+		return
+	}
+	if err := a.entry.Sync(); err != nil {
+		s.log(a).WarnContext(ctx, "sync the journal", "err", err)
+	}
 }
 
 // seeOff stays with an ended attempt until its result and log are with the hub.
@@ -273,7 +283,16 @@ func (s *Supervisor) recover(a *attempt) error {
 		s.launch(func(ctx context.Context) { s.resume(ctx, a) })
 		return nil
 	}
+	intent, _, err := a.entry.Intent()
+	if err != nil {
+		return err
+	}
 	s.launch(func(ctx context.Context) {
+		if intent.BootID != boot.ID() { // `started` may be missing because power was lost
+			p := ErrRebooted.With("whether the script had started is not known")
+			s.finish(ctx, a, s.unstarted(journal.Infrastructure, record(p, ErrRebooted)))
+			return
+		}
 		s.abandon(ctx, a, ErrNotStarted.With("the agent was restarted between the grant and the start"))
 	})
 	return nil

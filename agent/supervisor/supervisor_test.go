@@ -273,6 +273,30 @@ func TestAnIntentWithoutAStartIsReportedAsNotStarted(t *testing.T) {
 	}
 }
 
+func TestAfterAPowerLossAMissingStartProvesNothing(t *testing.T) {
+	dir := t.TempDir()
+	a := assignment(t, "")
+	j, err := journal.Open(dir, journal.Config{Reserve: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := j.Create(journal.Intent{Ref: a.Ref, Kind: "process"}, a.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	intent, err := os.ReadFile(entry.Path("intent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(entry.Path("intent"), bytes.ReplaceAll(intent, []byte(boot.ID()), []byte("another")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := boots(t, dir, processes(t), 4)
+	if r := h.result(t); r.Exit.Outcome != journal.Infrastructure || r.Exit.Problem.Code != "host_rebooted" {
+		t.Fatalf("result %+v, want host_rebooted", r.Exit)
+	}
+}
+
 func TestACancelBeforeTheStartIsKept(t *testing.T) {
 	h := boots(t, t.TempDir(), processes(t), 4)
 	a := assignment(t, "sleep 60")

@@ -595,13 +595,14 @@ func TestHeartbeatCorrectsWhatAnAgentHas(t *testing.T) {
 	if l.Held() != 2 {
 		t.Fatalf("an attempt on its way was forgotten after a second")
 	}
-	l.Correct(now.Add(time.Minute), []fleet.Attempt{a, c}, 0)
-	if l.Held() != 2 || l.Free() != 0 {
-		t.Fatalf("held %d, free %d; want a and c, 0", l.Held(), l.Free())
+	l.Correct(now.Add(time.Minute), []fleet.Attempt{a, c}, 0) // c's end crossed the heartbeat
+	if l.Held() != 1 || l.Free() != 0 {
+		t.Fatalf("held %d, free %d; want a alone, and the agent's word that it is full", l.Held(), l.Free())
 	}
+	l.Correct(now.Add(time.Minute), []fleet.Attempt{a, c}, 1)
 	l.Take(a)
-	if l.Free() != 1 {
-		t.Fatalf("free = %d after one ended, want 1", l.Free())
+	if l.Free() != 2 {
+		t.Fatalf("free = %d after all ended, want 2", l.Free())
 	}
 	l.Correct(now.Add(2*time.Minute), nil, 0) // it drains
 	if l.Free() != 0 {

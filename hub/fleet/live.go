@@ -95,24 +95,26 @@ func (l *Live) Take(attempts ...Attempt) {
 // not name it means that the agent does not have it.
 const settle = 5 * time.Second
 
-// Correct replaces belief by the agent's own word: what it has, and how many more
-// it takes.
+// Correct weighs belief against the agent's own word: what it has, and how many
+// more it takes. What it names and we do not believe in has ended, and its end and
+// this heartbeat have crossed; whether it takes a slot is in free.
 func (l *Live) Correct(now time.Time, held []Attempt, free int) {
 	l.mu.Lock()
 	before := l.limit - len(l.held)
 	named := make(map[Attempt]bool, len(held))
 	for _, a := range held {
 		named[a] = true
-		if _, ok := l.held[a]; !ok && len(l.held) < maxSlots {
-			l.held[a] = now
-		}
 	}
+	agreed := 0
 	for a, since := range l.held {
-		if !named[a] && now.Sub(since) > settle {
+		switch {
+		case named[a]:
+			agreed++
+		case now.Sub(since) > settle:
 			delete(l.held, a)
 		}
 	}
-	l.limit = min(l.Slots, max(0, free)+len(named))
+	l.limit = min(l.Slots, max(0, free)+agreed)
 	freed := l.limit-len(l.held) > before
 	l.mu.Unlock()
 	if freed {

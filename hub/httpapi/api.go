@@ -61,10 +61,14 @@ type Deps struct {
 	Schedules *schedule.Store
 	Logs      *runlog.Store
 	Hosts     *fleet.Fleet
+	Orders    Orders
 	Dashboard http.Handler // everything outside /api
+}
 
-	// Facts is what a job's runs need to know of it. The schedules are told the same.
-	Facts func(job.Job) schedule.Job
+// Orders turns a job and the inputs given into a request for a run: inputs are
+// checked, defaults filled in, secret ones sealed.
+type Orders interface {
+	Request(j job.Job, given map[string]any) (run.Request, error)
 }
 
 // Bell is the doorbell. *bus.Bus is one.
@@ -85,7 +89,7 @@ type API struct {
 	logs      *runlog.Store
 	hosts     *fleet.Fleet
 	dashboard http.Handler
-	facts     func(job.Job) schedule.Job
+	orders    Orders
 
 	cfg        Config
 	publicURL  *url.URL
@@ -114,7 +118,7 @@ func New(c Config, d Deps) (*API, error) {
 	c.fill()
 	a := &API{
 		db: d.DB, bell: d.Bell, identity: d.Identity, projects: d.Projects, jobs: d.Jobs, runs: d.Runs, schedules: d.Schedules,
-		logs: d.Logs, hosts: d.Hosts, dashboard: d.Dashboard, facts: d.Facts,
+		logs: d.Logs, hosts: d.Hosts, dashboard: d.Dashboard, orders: d.Orders,
 		cfg: c, now: c.Now, log: c.Log, router: chi.NewRouter(), origins: http.NewCrossOriginProtection(), closing: make(chan struct{}),
 	}
 	a.close = sync.OnceFunc(func() { close(a.closing) })

@@ -52,3 +52,12 @@ func (f facts) of(j job.Job) schedule.Job {
 	}
 	return known
 }
+
+func (f facts) Request(j job.Job, given map[string]any) (run.Request, error) {
+	known := f.of(j)
+	inputs, sealed, err := known.Resolve(given)
+	return run.Request{
+		Project: j.ProjectID, JobID: j.ID, JobName: j.Name, JobVersion: j.Version, Target: known.Target, Retry: known.Retry,
+		LostAfter: known.LostAfter, Inputs: inputs, SealedInputs: sealed,
+	}, err
+}

@@ -124,6 +124,9 @@ func (a *API) putJob(ctx context.Context, c *call, in *putJobInput) (*output[Job
 			return err
 		}
 		if wishes := in.Body.Spec.Schedules; wishes != nil {
+			if err := checkScheduleInputs(put.Spec.Inputs, wishes); err != nil {
+				return err
+			}
 			if moved, err = a.schedules.Apply(ctx, tx, c.project.ID, put.ID, scheduleDefinitions(wishes)); err != nil {
 				return err
 			}
@@ -233,15 +236,11 @@ func (a *API) start(ctx context.Context, c *call, name string, trigger run.Trigg
 	if j.State == job.Archived {
 		return uuid.Nil, job.ErrArchived.With("The job %s is archived", j.Name)
 	}
-	facts := a.facts(j)
-	inputs, sealed, err := facts.Resolve(given)
+	request, err := a.orders.Request(j, given)
 	if err != nil {
 		return uuid.Nil, err
 	}
-	request := run.Request{
-		Project: c.project.ID, JobID: j.ID, JobName: j.Name, JobVersion: j.Version, Trigger: trigger, StartedBy: c.actor.Email,
-		Inputs: inputs, SealedInputs: sealed, Target: facts.Target, Retry: facts.Retry, LostAfter: facts.LostAfter, Priority: facts.Priority,
-	}
+	request.Trigger, request.StartedBy = trigger, c.actor.Email
 	var made []run.Run
 	err = a.db.InTx(ctx, func(tx pgx.Tx) (err error) {
 		made, err = a.runs.Create(ctx, tx, []run.Request{request})

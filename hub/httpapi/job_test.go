@@ -116,13 +116,16 @@ func TestABadDefinitionIsRefusedByField(t *testing.T) {
 		{`{` + script + `,"env":{"LD_PRELOAD":"x"}}`, "invalid_env", ""},
 		{`{` + script + `,"schedules":[{"name":"x","cron":"61 * * * *"}]}`, "invalid_schedule", ""},
 		{`{` + script + `,"schedules":[{"name":"x","cron":"* * * * *","zone":"Mars/Olympus"}]}`, "unknown_timezone", ""},
+		{`{` + script + `,"inputs":{"n":{"type":"integer"}},"schedules":[{"name":"x","cron":"* * * * *","inputs":{"n":"many"}}]}`, "invalid_input", "spec.schedules[0].inputs.n"},
+		{`{` + script + `,"schedules":[{"name":"x","cron":"* * * * *","inputs":{"n":1}}]}`, "", "spec.schedules[0].inputs.n"},
+		{`{` + script + `,"inputs":{"k":{"type":"string","secret":true}},"schedules":[{"name":"x","cron":"* * * * *","inputs":{"k":"very secret"}}]}`, "secret_in_schedule", "spec.schedules[0].inputs.k"},
 		{`{` + script + `,"fence":9}`, "unknown_field", "spec.fence"},
 		{`{` + script + `,"Timeout":"2m"}`, "unknown_field", "spec.Timeout"},
 		{`{` + script + `,"schedules":[{"name":"x","cron":"* * * * *","id":"1"}]}`, "unknown_field", "spec.schedules[0].id"},
 	} {
 		got := w.want(422, "PUT", jobPath, define(c.spec))
 		p := decode[httpapi.Problem](t, got)
-		if p.Code != c.code || (c.field != "" && p.Field != c.field) {
+		if (c.code != "" && p.Code != c.code) || (c.field != "" && p.Field != c.field) {
 			t.Errorf("%s = %s at %q (%s), want %s at %q", c.spec, p.Code, p.Field, p.Detail, c.code, c.field)
 		}
 	}

@@ -55,6 +55,8 @@ var (
 		"Not ready", "Wait until the database answers and its migrations are applied.").After(time.Second)
 	ErrVersionConflict = problem.New("version_conflict", http.StatusPreconditionFailed,
 		"Changed by somebody else", "Load it again and repeat your change.")
+	ErrSecretInSchedule = problem.New("secret_in_schedule", http.StatusUnprocessableEntity,
+		"Secret input in a schedule", "Leave it out: a schedule's inputs are kept in clear. Give secrets when a run is started by hand.")
 	ErrTooManySubscriptions = problem.New("too_many_subscriptions", http.StatusTooManyRequests,
 		"Too many subscriptions", "Unsubscribe from something first.")
 	ErrInvalidMessage = problem.New("invalid_message", http.StatusBadRequest,

@@ -1,8 +1,12 @@
 package httpapi
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/cronium/cronium/hub/job"
 	"github.com/cronium/cronium/hub/schedule"
+	"github.com/cronium/cronium/sdk/problem"
 	"github.com/cronium/cronium/sdk/schema"
 )
 
@@ -55,6 +59,27 @@ func showSpec(s job.Spec) JobSpec {
 		shown.Retries = &r
 	}
 	return shown
+}
+
+// checkScheduleInputs refuses what would make every fire of a schedule fail, and
+// secrets: a schedule's inputs are kept in clear.
+func checkScheduleInputs(inputs schema.Inputs, wishes []ScheduleWish) error {
+	for i, w := range wishes {
+		field := fmt.Sprintf("spec.schedules[%d].inputs", i)
+		for name := range w.Inputs {
+			if inputs[name].Secret {
+				return ErrSecretInSchedule.With("Schedule %s gives the secret input %s", w.Name, name).At(field + "." + name)
+			}
+		}
+		_, err := inputs.Resolve(plainNumbers(w.Inputs))
+		if p, known := problem.As(err); known {
+			return p.With("Schedule %s: %s", w.Name, p.Detail).At(field + strings.TrimPrefix(p.Field, "inputs"))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func scheduleDefinitions(wishes []ScheduleWish) []schedule.Definition {

@@ -97,7 +97,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	}
 	w.api = must(httpapi.New(config, httpapi.Deps{
 		DB: w.db, Bell: w.bell, Identity: w.identity, Projects: w.projects, Jobs: w.jobs, Runs: w.runs, Schedules: w.schedules,
-		Logs: w.logs, Hosts: w.fleet, Facts: about.of,
+		Logs: w.logs, Hosts: w.fleet, Orders: about,
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }),
 	}))
 	w.serve()

@@ -50,7 +50,7 @@ type Target struct {
 // Retries says which attempts are followed by another.
 type Retries struct {
 	Max     int      `json:"max"`               // 0 to 20 attempts after the first
-	Backoff string   `json:"backoff,omitempty"` // constant (default), linear, exponential
+	Backoff string   `json:"backoff,omitempty"` // fixed (default), linear, exponential
 	Delay   string   `json:"delay,omitempty"`   // "10s" (default); 0s to 24h, before the first
 	On      []string `json:"on,omitempty"`      // failed, timed_out, lost; default the first two
 }

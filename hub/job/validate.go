@@ -141,10 +141,10 @@ func normaliseRetries(r *Retries) (*Retries, error) {
 	n := *r
 	switch n.Backoff {
 	case "":
-		n.Backoff = "constant"
-	case "constant", "linear", "exponential":
+		n.Backoff = "fixed"
+	case "fixed", "linear", "exponential":
 	default:
-		return nil, ErrParameter.With("Backoff %q is not one of constant, linear, exponential", cut(n.Backoff)).At("spec.retries.backoff")
+		return nil, ErrParameter.With("Backoff %q is not one of fixed, linear, exponential", cut(n.Backoff)).At("spec.retries.backoff")
 	}
 	var err error
 	if n.Delay, err = duration(n.Delay, "retries.delay", "spec.retries.delay", defaultDelay, 0, maxDelay); err != nil {

@@ -15,7 +15,7 @@ const (
 // Retry says which attempts are followed by another. The zero value: none is.
 type Retry struct {
 	Max     int           `json:"max"`               // attempts after the first
-	Backoff string        `json:"backoff,omitempty"` // constant (default), linear, exponential
+	Backoff string        `json:"backoff,omitempty"` // fixed (default), linear, exponential
 	Delay   time.Duration `json:"delay,omitempty"`   // before the first retry
 	On      []Outcome     `json:"on,omitempty"`      // default: failed (also infrastructure) and timed_out
 }

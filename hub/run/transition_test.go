@@ -83,7 +83,7 @@ func TestBackoffGrowsAsItsNameSays(t *testing.T) {
 		backoff string
 		want    []time.Duration
 	}{
-		{"constant", []time.Duration{10, 10, 10, 10}}, {"linear", []time.Duration{10, 20, 30, 40}}, {"exponential", []time.Duration{10, 20, 40, 80}},
+		{"fixed", []time.Duration{10, 10, 10, 10}}, {"linear", []time.Duration{10, 20, 30, 40}}, {"exponential", []time.Duration{10, 20, 40, 80}},
 	} {
 		for n, want := range c.want {
 			if got := (Retry{Backoff: c.backoff, Delay: 10 * time.Second}).wait(n + 1); got != want*time.Second {

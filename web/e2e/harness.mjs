@@ -45,6 +45,7 @@ export async function open(browser, at, options = {}) {
   });
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: at.url }).catch(() => {});
   const page = await context.newPage();
+  page.setDefaultTimeout(Number(process.env.CRONIUM_E2E_TIMEOUT ?? 10_000));
   const wrong = [];
   page.allow = [];
   page.on('console', (m) => {

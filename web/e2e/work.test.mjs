@@ -33,7 +33,7 @@ async function script(text) {
 
 async function run(name, text) {
   await page.goto(`${at.url}/jobs/new`);
-  await page.getByLabel('Name', { exact: true }).first().fill(name);
+  await page.locator('[data-field="metadata.name"]').fill(name);
   await page.getByRole('textbox', { name: 'Script' }).waitFor();
   await script(text);
   await page.getByRole('button', { name: 'Save and run' }).click();
@@ -211,6 +211,7 @@ test(
     await page.getByLabel('Find, or :120').fill('line 499999 of');
     await page.locator('[data-line="499999"] mark').waitFor({ timeout: 60_000 });
     await page.getByRole('button', { name: 'Wrap' }).click();
+    await page.getByRole('button', { name: 'Next hit' }).click();
     await page.locator('[data-line="499999"] mark').waitFor();
     await page.getByRole('button', { name: 'First line' }).click();
     await page.locator('[data-line="1"]').waitFor();
@@ -380,7 +381,7 @@ test('revoking a host names what follows', async () => {
 test('a token is shown once and revoked', async () => {
   await page.goto(`${at.url}/settings/tokens`);
   await page.getByRole('button', { name: 'New token' }).click();
-  await page.getByLabel('Name').fill(job);
+  await page.getByRole('dialog').getByLabel(/^Name/).fill(job);
   await page.getByRole('button', { name: 'Create token' }).click();
   await page
     .getByText(/^cro_\w{8}_/)
@@ -409,7 +410,7 @@ test(
   { skip: process.env.CRONIUM_URL ? 'ends all sessions of the miniature hub' : false },
   async () => {
     await page.goto(`${at.url}/jobs/new`);
-    await page.getByLabel('Name', { exact: true }).first().fill('kept-name');
+    await page.locator('[data-field="metadata.name"]').fill('kept-name');
     at.mock.state.sessions.clear();
     page.allow.push(/401/);
     await page.getByRole('button', { name: 'Save', exact: true }).click();
@@ -419,7 +420,7 @@ test(
     await dialog.locator('input[name=password]').fill(at.password);
     await dialog.getByRole('button', { name: 'Sign in' }).click();
     await dialog.waitFor({ state: 'detached' });
-    assert.equal(await page.getByLabel('Name', { exact: true }).first().inputValue(), 'kept-name');
+    assert.equal(await page.locator('[data-field="metadata.name"]').inputValue(), 'kept-name');
     page.clean();
   },
 );

@@ -343,7 +343,7 @@ export const en = {
   'setup.done': 'This hub is already set up.',
   'setup.text': 'Create the first account. It administers the hub.',
   'setup.title': 'Set up this hub',
-  'shell.account': 'Account of {{name}}',
+  'shell.account': 'Account of',
   'shell.navigation': 'Main',
   'shell.skip': 'Skip to the content',
   'shell.version': 'Cronium {{version}}',

@@ -178,11 +178,11 @@ function UserMenu() {
   return (
     <Menu position="top-start" width={220} shadow="md">
       <Menu.Target>
-        <button className={css.user} type="button" aria-label={t('shell.account', { name: label })}>
+        <button className={css.user} type="button">
           <b className={css.face} aria-hidden="true">
             {label.slice(0, 1).toUpperCase()}
           </b>
-          <span>{label}</span>
+          <span className="vh">{t('shell.account')}</span> <span>{label}</span>
         </button>
       </Menu.Target>
       <AccountDropdown />

@@ -1,0 +1,74 @@
+package uplink
+
+import (
+	"context"
+	"time"
+
+	"github.com/cronium/cronium/agent/journal"
+	"github.com/cronium/cronium/agent/supervisor"
+	agentv1 "github.com/cronium/cronium/proto/agent/v1"
+	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+	"github.com/cronium/cronium/proto/wire"
+)
+
+const defaultGrace = 10 * time.Second
+
+// service is what the hub may call.
+type service struct {
+	agentv1.UnimplementedAgentServiceServer
+	uplink *Uplink
+}
+
+// Assign implements the service.
+func (s *service) Assign(_ context.Context, in *agentv1.AssignRequest) (*agentv1.AssignResponse, error) {
+	list := make([]supervisor.Assignment, 0, len(in.GetAssignments()))
+	for _, a := range in.GetAssignments() {
+		list = append(list, supervisor.Assignment{Ref: fromProto(a.GetRef()), Payload: a.GetPayload(),
+			Handover: &runnerv1.Handover{Mask: a.GetMask(), SecretEnv: a.GetSecretEnv()}})
+	}
+	out := &agentv1.AssignResponse{}
+	for _, r := range s.uplink.cfg.Attempts.Assign(list) {
+		out.Refused = append(out.Refused, &agentv1.Refusal{Ref: ref(r.Ref), Problem: wire.FromProblem(r.Problem)})
+	}
+	return out, nil
+}
+
+// Cancel implements the service.
+func (s *service) Cancel(_ context.Context, in *agentv1.CancelRequest) (*agentv1.CancelResponse, error) {
+	cancel(s.uplink.cfg.Attempts, in.GetCancels())
+	return &agentv1.CancelResponse{}, nil
+}
+
+func cancel(attempts *supervisor.Supervisor, list []*agentv1.Cancel) {
+	for _, c := range list {
+		grace := defaultGrace
+		if c.GetGrace() != nil {
+			grace = max(0, c.GetGrace().AsDuration())
+		}
+		attempts.Cancel(fromProto(c.GetRef()), grace)
+	}
+}
+
+func ref(r journal.Ref) *agentv1.AttemptRef {
+	return &agentv1.AttemptRef{RunId: r.RunID, Attempt: r.Attempt, Fence: r.Fence}
+}
+
+func fromProto(r *agentv1.AttemptRef) journal.Ref {
+	return journal.Ref{RunID: r.GetRunId(), Attempt: r.GetAttempt(), Fence: r.GetFence()}
+}
+
+func protoRefs(list []journal.Ref) []*agentv1.AttemptRef {
+	out := make([]*agentv1.AttemptRef, 0, len(list))
+	for _, r := range list {
+		out = append(out, ref(r))
+	}
+	return out
+}
+
+func refs(list []*agentv1.AttemptRef) []journal.Ref {
+	out := make([]journal.Ref, 0, len(list))
+	for _, r := range list {
+		out = append(out, fromProto(r))
+	}
+	return out
+}

@@ -1,0 +1,44 @@
+// Package hub is the assembly: the one place that knows every room. It turns a
+// configuration into rooms, hands each what it needs, and runs the ones that run
+// until the context ends or one of them cannot go on. Nobody imports it but the
+// command, the tests and the benchmarks.
+//
+// # The house
+//
+//	browser / CLI / curl ──HTTP──▶ httpapi          agentapi ◀──mTLS, yamux, gRPC── agent
+//	                                  │                 │
+//	verbs                      schedule   dispatch   fleet
+//	                                  │      │         │
+//	nouns            project identity setting secret job run runlog
+//	                                  │
+//	floor                     postgres   bus   authz
+//
+// Arrows go down. A noun owns its tables, a verb makes something happen between
+// nouns, a door turns bytes into calls. deps.txt is this as policy; a test holds
+// every import against it.
+//
+// # Walk one: a schedule fires, and a line appears in a browser
+//
+//  1. schedule.FireDue locks due rows, computes the next fire (pure), writes the
+//     ledger row and asks for a run, all in one transaction. (schedule, planned
+//     time) is unique, so two hubs cannot fire twice.
+//  2. run.Create writes the row, queued, with the job's version pinned.
+//  3. bus rings "queue"; if the bell is lost, the poll finds the row.
+//  4. dispatch claims a batch for each agent with free slots, with fences and
+//     leases, and opens sealed inputs only now.
+//  5. fleet holds the agent's live session.
+//  6. proto/wire carries one gRPC call on a stream that the hub opens over the
+//     connection that the agent dialled.
+//  7. agent/uplink takes the assignment to agent/supervisor: Accept, a
+//     compare-and-set on the hub; then the intent goes to disk; then the executor
+//     starts the runner.
+//  8. agent/runner starts the script, masks what it prints and appends segments.
+//  9. agent/logstream uploads; agentapi hands the chunks to runlog.Append, which is
+//     idempotent by offset; the acknowledgement follows the commit; then a bell.
+//  10. httpapi reads runlog from the reader's own cursor and writes to the
+//     WebSocket; a slow browser waits alone.
+//  11. Home: the runner's exit file becomes a result with a fence, run.Finish
+//     compares and sets, and the run has its one outcome.
+//
+// hubtest has this walk as a test of the same name.
+package hub

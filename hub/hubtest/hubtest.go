@@ -1,0 +1,151 @@
+//go:build e2e
+
+package hubtest
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cronium/cronium/agent"
+	"github.com/cronium/cronium/hub"
+	"github.com/cronium/cronium/hub/postgres/pgtest"
+	"github.com/cronium/cronium/sdk/client"
+)
+
+// World is a hub and an agent in this process.
+type World struct {
+	URL        string
+	AgentsAddr string
+	Client     *client.Client // as the administrator
+
+	t   testing.TB
+	log *slog.Logger
+}
+
+// New starts a hub, enrols an agent with real processes as its executor, and
+// returns when jobs can run. Both stop when the test ends.
+func New(t testing.TB) *World {
+	t.Helper()
+	w := NewHub(t)
+	w.AddAgent("host-1", nil)
+	return w
+}
+
+// NewHub is [New] without an agent.
+func NewHub(t testing.TB) *World {
+	t.Helper()
+	w := &World{t: t, log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	h, err := hub.New(t.Context(), hub.Config{
+		DataDir: t.TempDir(), HTTP: "127.0.0.1:0", Agents: "127.0.0.1:0", DatabaseURL: pgtest.URL(t),
+		Admin: hub.Admin{Email: Email, Password: Password}, Version: "test", Log: w.log,
+	})
+	if err != nil {
+		t.Fatalf("make a hub: %v", err)
+	}
+	w.URL, w.AgentsAddr = h.URL(), h.AgentsAddr()
+	w.start(h.Run, h.Close)
+	m := Machine{URL: w.URL, t: t}
+	m.AwaitHub()
+	w.Client = m.login()
+	return w
+}
+
+// AddAgent enrols an agent with these labels and waits until it is online.
+func (w *World) AddAgent(name string, labels map[string]string) {
+	w.t.Helper()
+	token, err := w.Client.CreateJoinToken(w.t.Context(), "default", client.JoinTokenRequest{Name: name, Labels: labels})
+	if err != nil {
+		w.t.Fatalf("create a join token: %v", err)
+	}
+	dir := shortDir(w.t)
+	if _, err := agent.Enrol(w.t.Context(), agent.Enrolment{Hub: w.AgentsAddr, Token: token.Token, DataDir: dir}); err != nil {
+		w.t.Fatalf("enrol an agent: %v", err)
+	}
+	a, err := agent.New(agent.Config{DataDir: dir, RunnerPath: Runner(w.t), Log: w.log})
+	if err != nil {
+		w.t.Fatalf("make an agent: %v", err)
+	}
+	w.start(a.Run, func() {})
+	Eventually(w.t, 30*time.Second, name+" is online", func() error {
+		return online(w.t.Context(), w.Client, name)
+	})
+}
+
+// start runs a loop until the test ends, and closes after it.
+func (w *World) start(run func(context.Context) error, closeAll func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
+	var loop sync.WaitGroup
+	loop.Go(func() {
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			w.t.Errorf("a loop of the test's world ended: %v", err)
+		}
+	})
+	w.t.Cleanup(func() {
+		cancel()
+		loop.Wait()
+		closeAll()
+	})
+}
+
+var builtRunner = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "cronium-runner-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "cronium-runner")
+	build := exec.Command("go", "build", "-o", path, "github.com/cronium/cronium/agent/cmd/runner")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", &buildError{string(out), err}
+	}
+	return path, nil
+})
+
+type buildError struct {
+	out string
+	err error
+}
+
+func (e *buildError) Error() string { return e.err.Error() + "\n" + e.out }
+
+// Runner builds the runner once for a test binary and returns its path.
+func Runner(t testing.TB) string {
+	t.Helper()
+	path, err := builtRunner()
+	if err != nil {
+		t.Fatalf("build the runner: %v", err)
+	}
+	return path
+}
+
+// RemoveRunner deletes what [Runner] built; call it at the end of TestMain.
+func RemoveRunner() {
+	if path, err := builtRunner(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+}
+
+// shortDir is a temporary directory with a short path, as a data directory has.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ca-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// testWriter sends log lines to the test that caused them.
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Logf("%s", p)
+	return len(p), nil
+}
