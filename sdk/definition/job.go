@@ -48,7 +48,7 @@ func (r *reader) spec(s *Spec) fields {
 		},
 		"timeout":   r.duration(&s.Timeout, minTimeout, maxTimeout),
 		"retries":   func(n *yaml.Node, at string) { s.Retries = r.retries(n, at) },
-		"env":       r.texts(&s.Env, envName, freeText, 256),
+		"env":       r.texts(&s.Env, envName, freeText, 200),
 		"schedules": func(n *yaml.Node, at string) { s.Schedules = r.schedules(n, at) },
 	}
 }
@@ -105,7 +105,7 @@ func (r *reader) checkScript(n *yaml.Node, at, text string) {
 func (r *reader) retries(n *yaml.Node, at string) *Retries {
 	var t Retries
 	r.object(n, at, fields{
-		"max":     r.integer(&t.Max, 0, 100),
+		"max":     r.integer(&t.Max, 0, 20),
 		"backoff": r.oneOf(&t.Backoff, "fixed", "exponential"),
 		"delay":   r.duration(&t.Delay, 0, maxDelay),
 	}, "max")

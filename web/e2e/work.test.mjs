@@ -226,15 +226,15 @@ test(
 test('a schedule shows its next fires while it is typed, in its zone and in mine', async () => {
   await page.goto(`${at.url}/jobs/${job}/edit`);
   await page.getByRole('button', { name: 'Add schedule' }).click();
-  await page.getByLabel('When').fill('15 2 * * *');
+  await page.getByLabel('When', { exact: true }).fill('15 2 * * *');
   await page.getByLabel('Zone').fill('Europe/Berlin');
   await page.locator('[data-preview] time').nth(4).waitFor();
   assert.equal(await page.locator('[data-preview] time').count(), 5);
   await page.locator('[data-preview]').getByText('yours: America/New_York').waitFor();
   page.allow.push(/422/);
-  await page.getByLabel('When').fill('15 2 * *');
+  await page.getByLabel('When', { exact: true }).fill('15 2 * *');
   await page.locator('[data-schedule] [aria-invalid=true]').first().waitFor();
-  await page.getByLabel('When').fill('0 4 * * *');
+  await page.getByLabel('When', { exact: true }).fill('0 4 * * *');
   await page.getByLabel('Timeout').fill('two minutes');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.waitForFunction(() => document.activeElement?.dataset.field === 'spec.timeout');

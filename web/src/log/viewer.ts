@@ -328,7 +328,12 @@ export class LogViewer {
       }
       next.push(row);
     }
-    for (const r of free) r.el.hidden = true;
+    for (const r of free) {
+      if (r.el.hidden) continue;
+      r.el.hidden = true;
+      r.text.textContent = '';
+      delete r.el.dataset.line;
+    }
     this.rows = [...next, ...free];
     for (let i = 0; i < next.length; i++) {
       const el = (next[i] as Row).el;

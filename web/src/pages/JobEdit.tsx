@@ -2,11 +2,11 @@ import { Button, Modal } from '@mantine/core';
 import { Link, useBlocker, useNavigate, useParams } from '@tanstack/react-router';
 import { useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { asProblem, at, call, Problem } from '../request';
+import { asProblem, at, call, Problem, query } from '../request';
 import { t } from '../i18n';
 import { useJob, useMay, useProject, useStartRun } from '../queries';
 import { clock, short } from '../time/time';
-import type { Job, JobChange, ProblemBody } from '../types';
+import type { Job, JobChange, JobSummary, Page as PageOf, ProblemBody } from '../types';
 import { Loaded, Loading, Note, Page } from '../ui/Page';
 import { toast, toastProblem } from '../ui/toast';
 import css from '../ui/ui.module.css';
@@ -297,13 +297,10 @@ function Editor({ saved, job, etag: firstTag }: { saved: JobDraft; job: Job | nu
 /** A new job must not silently become a version of one that has its name. */
 async function refuseExisting(project: string, name: string) {
   if (name === '') return;
-  let exists = true;
-  try {
-    await call<Job>(at('projects', project, 'jobs', name));
-  } catch (err) {
-    if (asProblem(err).status !== 404) throw err;
-    exists = false;
-  }
+  const { body } = await call<PageOf<JobSummary>>(
+    at('projects', project, 'jobs') + query({ text: name, limit: 200 }),
+  );
+  const exists = body.items.some((j) => j.name === name);
   if (exists)
     throw new Problem({
       title: t('edit.taken'),

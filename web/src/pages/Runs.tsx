@@ -23,18 +23,16 @@ const triggers = ['manual', 'schedule', 'cli', 'api', 'retry'] as const;
 export default function Runs() {
   const filter = useSearch({ from: '/shell/runs' });
   const query = useRuns(filter);
-  const [fresh, forget] = useFresh(filter);
+  const noticed = useFresh(filter);
+  const shown = new Set(query.data?.pages.flatMap((p) => p.items.map((r) => r.id)));
+  const fresh = [...noticed].filter((id) => !shown.has(id)).length;
   const filtered = Boolean(filter.state || filter.job || filter.trigger);
-  const show = () => {
-    forget();
-    void query.refetch();
-  };
   return (
     <Page title={t('nav.runs')}>
       <Filters filter={filter} />
       {fresh > 0 && (
         <div className={css.centre}>
-          <button type="button" className={css.pill} onClick={show}>
+          <button type="button" className={css.pill} onClick={() => void query.refetch()}>
             {t('runs.fresh', { count: fresh })}
           </button>
         </div>
@@ -55,7 +53,7 @@ export default function Runs() {
   );
 }
 
-/** Changed runs are written in place; new ones are counted, so that rows do not move under the reader. */
+/** Changed runs are written in place; new ones are remembered, so that rows do not move under the reader. */
 function useFresh(filter: RunFilter) {
   const project = useProject();
   const queries = useQueryClient();
@@ -67,12 +65,18 @@ function useFresh(filter: RunFilter) {
     const data = queries.getQueryData<InfiniteData<PageOf<RunSummary>>>(key);
     if (!data) return;
     queries.setQueryData(key, patchRuns(data, changed));
-    const shown = new Set(data.pages.flatMap((p) => p.items.map((r) => r.id)));
-    const newest = data.pages[0]?.items[0]?.created_at ?? '';
-    const added = changed.filter((r) => !shown.has(r.id) && r.created_at >= newest && matches(r, filter));
-    if (added.length > 0) setSeen((s) => ({ id: s.id, ids: new Set([...s.ids, ...added.map((r) => r.id)]) }));
+    const first = data.pages[0]?.items[0];
+    const newest = first ? Date.parse(first.created_at) : 0;
+    setSeen((s) => {
+      const ids = new Set(s.ids);
+      for (const r of changed) {
+        if (matches(r, filter) && Date.parse(r.created_at) >= newest) ids.add(r.id);
+        else ids.delete(r.id);
+      }
+      return { id: s.id, ids };
+    });
   });
-  return [seen.ids.size, () => setSeen({ id, ids: new Set() })] as const;
+  return seen.ids;
 }
 
 function matches(r: RunSummary, f: RunFilter): boolean {
