@@ -67,8 +67,8 @@ test-race:
 	CGO_ENABLED=1 go test -race ./agent/... ./hub/bus ./hub/run ./hub/runlog ./hub/schedule/... ./hub/dispatch ./hub/fleet ./hub/agentapi ./proto/...
 
 .PHONY: test-web
-test-web: web/node_modules/.package-lock.json ## Types, lint and unit tests of the dashboard
-	cd web && npm run --silent typecheck && npm run --silent lint && npm test --silent
+test-web: web/node_modules/.package-lock.json ## Types, lint, format and unit tests of the dashboard
+	cd web && npm run --silent check && npm test --silent
 
 .PHONY: deps
 deps: ## Hold every import against hub/deps.txt
