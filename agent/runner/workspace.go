@@ -107,7 +107,7 @@ func furnish(work, file string, p *runnerv1.Payload, user *runnerv1.User) (strin
 }
 
 // environment is the whole environment of the script: nothing is inherited but
-// PATH. Names of our own win over the job's.
+// PATH. The hub has filled in what the job, its inputs and the run are.
 func environment(work string, p *runnerv1.Payload, h *runnerv1.Handover) []string {
 	user := h.GetUser().GetName()
 	if user == "" {
@@ -116,21 +116,16 @@ func environment(work string, p *runnerv1.Payload, h *runnerv1.Handover) []strin
 	env := map[string]string{
 		"PATH": searchPath(), "HOME": work, "TMPDIR": filepath.Join(work, "tmp"), "LANG": "C.UTF-8",
 		"SHELL": "/bin/sh", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1",
+		"CRONIUM_RUN_ID":  p.GetRef().GetRunId(),
+		"CRONIUM_ATTEMPT": strconv.Itoa(int(p.GetRef().GetAttempt())),
+		"CRONIUM_PROJECT": p.GetProject(), "CRONIUM_JOB": p.GetJob(),
 	}
 	if user != "" {
 		env["USER"], env["LOGNAME"] = user, user
 	}
 	maps.Copy(env, p.GetEnv())
 	maps.Copy(env, h.GetSecretEnv())
-	maps.Copy(env, map[string]string{
-		"CRONIUM_RUN_ID":      p.GetRef().GetRunId(),
-		"CRONIUM_ATTEMPT":     strconv.Itoa(int(p.GetRef().GetAttempt())),
-		"CRONIUM_PROJECT":     p.GetProject(),
-		"CRONIUM_JOB":         p.GetJob(),
-		"CRONIUM_JOB_VERSION": strconv.Itoa(int(p.GetJobVersion())),
-		"CRONIUM_WORKSPACE":   work,
-		"CRONIUM_INPUTS":      filepath.Join(work, "inputs.json"),
-	})
+	env["CRONIUM_WORKSPACE"], env["CRONIUM_INPUTS_FILE"] = work, filepath.Join(work, "inputs.json")
 	list := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		list = append(list, name+"="+env[name])

@@ -23,7 +23,7 @@ type EnrolConfig struct {
 	Dir    string
 	Hub    string // address
 	Token  string
-	Name   string // wished for; the host's name if empty
+	Name   string // wished for; the token's or the host's name if empty
 	Labels map[string]string
 }
 
@@ -49,9 +49,6 @@ func Enrol(ctx context.Context, c EnrolConfig) (*Identity, error) {
 		return nil, err
 	}
 	facts := Facts(ctx)
-	if c.Name == "" {
-		c.Name = facts.GetHostname()
-	}
 	answer, err := askToEnrol(ctx, c, token, &agentv1.EnrolRequest{TokenId: token.ID, TokenSecret: token.SecretText(),
 		CsrDer: csr, Name: c.Name, Labels: AllLabels(facts, c.Labels), Facts: facts})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -59,9 +60,24 @@ func (id *Identity) currentGeneration() int64 {
 	return id.generation
 }
 
-func (id *Identity) expired(now time.Time) bool {
+// Until is the end of the certificate.
+func (id *Identity) Until() time.Time {
 	cert, _ := id.certificate()
-	return now.After(cert.Leaf.NotAfter)
+	return cert.Leaf.NotAfter
+}
+
+// AddLabels adds labels for this process only. It is called before the identity is
+// used.
+func (id *Identity) AddLabels(labels map[string]string) {
+	id.Labels = maps.Clone(id.Labels)
+	if id.Labels == nil {
+		id.Labels = map[string]string{}
+	}
+	maps.Copy(id.Labels, labels)
+}
+
+func (id *Identity) expired(now time.Time) bool {
+	return now.After(id.Until())
 }
 
 // renewIn is the time until two thirds of the certificate's life, give or take a

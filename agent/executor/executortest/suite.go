@@ -93,9 +93,9 @@ func (s suite) outputIsKeptByStream(t *testing.T) {
 
 func (s suite) everyLanguageRuns(t *testing.T) {
 	for language, source := range map[string]string{
-		"bash":   `echo "$CRONIUM_JOB $X $(cat "$CRONIUM_INPUTS")"`,
-		"python": "import os\nprint(os.environ['CRONIUM_JOB'], os.environ['X'], open(os.environ['CRONIUM_INPUTS']).read())",
-		"node":   `console.log(process.env.CRONIUM_JOB, process.env.X, require('fs').readFileSync(process.env.CRONIUM_INPUTS, 'utf8'))`,
+		"bash":   `echo "$CRONIUM_JOB $X $(cat "$CRONIUM_INPUTS_FILE")"`,
+		"python": "import os\nprint(os.environ['CRONIUM_JOB'], os.environ['X'], open(os.environ['CRONIUM_INPUTS_FILE']).read())",
+		"node":   `console.log(process.env.CRONIUM_JOB, process.env.X, require('fs').readFileSync(process.env.CRONIUM_INPUTS_FILE, 'utf8'))`,
 	} {
 		if _, err := exec.LookPath(map[string]string{"python": "python3", "node": "node", "bash": "bash"}[language]); err != nil {
 			t.Logf("%s is not installed here", language)

@@ -10,6 +10,8 @@ import (
 var (
 	ErrRunnerMissing = problem.New("runner_missing", http.StatusServiceUnavailable,
 		"The agent cannot find cronium-runner", "Install cronium-runner beside cronium-agent, or start the agent with --runner PATH.")
+	ErrUser = problem.New("user_not_found", http.StatusUnprocessableEntity,
+		"Scripts cannot run as this user", "Name an existing user, and start the agent as root.")
 	ErrRunnerFailed = problem.New("runner_failed", http.StatusServiceUnavailable,
 		"The runner could not start the script", "Look at the agent's log on the host; check its disk, memory and process limits.")
 	ErrRunnerDied = problem.New("runner_died", http.StatusServiceUnavailable,

@@ -1,0 +1,183 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cronium/cronium/agent/executor"
+	"github.com/cronium/cronium/agent/executor/process"
+	"github.com/cronium/cronium/agent/journal"
+	"github.com/cronium/cronium/agent/logstream"
+	"github.com/cronium/cronium/agent/supervisor"
+	"github.com/cronium/cronium/agent/uplink"
+)
+
+const (
+	defaultSlots = 16
+	maxSlots     = 10_000
+)
+
+// Config is how an agent runs. DataDir is required.
+type Config struct {
+	DataDir string
+	// Slots is how many attempts run at once; 16 if zero.
+	Slots int
+	// Labels are added to those of the enrolment, and win over them.
+	Labels map[string]string
+	// RunnerPath is cronium-runner; the one beside this program if empty.
+	RunnerPath string
+	// RunAs is the user whom scripts run as; the agent's own if empty.
+	RunAs string
+	// Executor starts attempts; processes of this host if nil.
+	Executor executor.Executor
+	// MinFree is the free space on the data directory's disk below which nothing new
+	// is taken; 128 MiB if zero.
+	MinFree int64
+	Version string // "dev" if empty
+	// Pause is how long to wait before the nth dial in a row; full jitter if nil.
+	Pause func(n int) time.Duration
+	Now   func() time.Time // time.Now if nil
+	Log   *slog.Logger     // nothing is logged if nil
+}
+
+// Agent runs attempts for a hub.
+type Agent struct {
+	cfg      Config
+	identity *uplink.Identity
+	executor executor.Executor
+	started  time.Time
+}
+
+// Enrolment says how a host becomes an agent.
+type Enrolment struct {
+	Hub     string // address of the hub's listener for agents, HOST:PORT
+	Token   string // join token
+	DataDir string
+	Name    string // wished for; the token's or the host's name if empty
+	Labels  map[string]string
+}
+
+// Enrol makes the data directory an agent's, by a join token. It returns the name
+// that the hub gave.
+func Enrol(ctx context.Context, e Enrolment) (name string, err error) {
+	id, err := uplink.Enrol(ctx, uplink.EnrolConfig{Dir: e.DataDir, Hub: e.Hub, Token: e.Token, Name: e.Name, Labels: e.Labels})
+	if err != nil {
+		return "", err
+	}
+	return id.Name, nil
+}
+
+// New returns the agent of an enrolled data directory. It changes nothing.
+func New(cfg Config) (*Agent, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	identity, err := uplink.LoadIdentity(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{cfg: cfg, identity: identity, executor: cfg.Executor}
+	identity.AddLabels(cfg.Labels)
+	if a.executor == nil {
+		user, err := process.LookUp(cfg.RunAs)
+		if err != nil {
+			return nil, err
+		}
+		a.executor, err = process.New(process.Config{Runner: cfg.runner(), User: user, Now: cfg.Now, Log: cfg.Log})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (c *Config) validate() error {
+	if c.Slots == 0 {
+		c.Slots = defaultSlots
+	}
+	if c.Slots < 1 || c.Slots > maxSlots {
+		return ErrSlots.With("%d", c.Slots)
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// runner is where cronium-runner is.
+func (c *Config) runner() string {
+	if c.RunnerPath != "" {
+		return c.RunnerPath
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "cronium-runner"
+	}
+	return filepath.Join(filepath.Dir(self), "cronium-runner")
+}
+
+// Run works until ctx ends, and returns nil then. Scripts that run at that moment
+// run on. It may be called once.
+func (a *Agent) Run(ctx context.Context) error {
+	mode := os.FileMode(0o700)
+	if a.cfg.RunAs != "" {
+		mode = 0o711 // for the way to the workspaces
+	}
+	if err := os.Chmod(a.cfg.DataDir, mode); err != nil {
+		return ErrDataDir.With("%v", err)
+	}
+	unlock, err := lock(a.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	j, err := journal.Open(a.cfg.DataDir, journal.Config{Shared: a.cfg.RunAs != ""})
+	if err != nil {
+		return err
+	}
+	a.started = a.cfg.Now()
+	if err := a.work(ctx, j); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// work assembles the rooms and runs them.
+func (a *Agent) work(ctx context.Context, j *journal.Journal) error {
+	var line *uplink.Uplink
+	logs := logstream.New(logstream.Config{
+		Open:   func(ctx context.Context) (logstream.Stream, error) { return line.OpenLog(ctx) },
+		Jitter: rand.N[time.Duration],
+		Log:    a.cfg.Log,
+	})
+	attempts := supervisor.New(supervisor.Config{Journal: j, Executor: a.executor, Logs: logs,
+		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Now: a.cfg.Now, Log: a.cfg.Log})
+	line = uplink.New(uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots,
+		Version: a.cfg.Version, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log})
+	if err := attempts.Recover(); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, run := range []func(context.Context) error{a.executor.Run, attempts.Run, logs.Run, line.Run, a.answer(line, attempts)} {
+		group.Go(func() error {
+			if err := run(ctx); !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return context.Canceled
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,19 @@
+package agent
+
+import (
+	"net/http"
+
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+// The problems of starting an agent and of asking how it is.
+var (
+	ErrInUse = problem.New("data_dir_in_use", http.StatusConflict,
+		"Another agent uses this data directory", "Stop that agent, or give this one a --data-dir of its own.")
+	ErrNotRunning = problem.New("agent_not_running", http.StatusServiceUnavailable,
+		"No agent runs on this data directory", "Start it with `cronium-agent run --data-dir DIR`.")
+	ErrSlots = problem.New("slots_invalid", http.StatusUnprocessableEntity,
+		"The number of slots is invalid", "Give a number from 1 to 10000.")
+	ErrDataDir = problem.New("data_dir_unusable", http.StatusInternalServerError,
+		"The data directory cannot be used", "Check that the directory exists, belongs to the agent's user and has free space.")
+)
