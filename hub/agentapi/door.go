@@ -34,7 +34,7 @@ type Runs interface {
 // Logs is what this door asks of hub/runlog.
 type Logs interface {
 	Append(ctx context.Context, chunks []runlog.Chunk) ([]int64, error)
-	Complete(ctx context.Context, run uuid.UUID, attempt int32, logBytes int64) error
+	CompleteAll(ctx context.Context, completions []runlog.Completion) error
 }
 
 // Config says whom to call. Fleet, Runs and Logs are required.

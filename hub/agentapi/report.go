@@ -5,6 +5,7 @@ import (
 
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/run"
+	"github.com/cronium/cronium/hub/runlog"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 )
 
@@ -96,13 +97,14 @@ func (s *session) finish(ctx context.Context, results []run.Result) ([]run.Answe
 	if err != nil {
 		return nil, err
 	}
+	completions := make([]runlog.Completion, 0, len(results))
 	for i, r := range results {
-		if given[i] == run.NotYours {
-			continue
+		if given[i] != run.NotYours {
+			completions = append(completions, runlog.Completion{RunID: r.RunID, Attempt: r.Attempt, LogBytes: r.LogBytes})
 		}
-		if err := s.door.config.Logs.Complete(ctx, r.RunID, r.Attempt, r.LogBytes); err != nil {
-			return nil, err
-		}
+	}
+	if err := s.door.config.Logs.CompleteAll(ctx, completions); err != nil {
+		return nil, err
 	}
 	return given, nil
 }

@@ -34,12 +34,14 @@ from (
 ) n
 where h.run_id = n.run_id and h.attempt = n.attempt;
 
--- name: Expect :one
+-- name: Expect :many
+-- In the order of the locks that appending takes. Distinct logs only.
 insert into log_heads (run_id, attempt, expected, complete)
-values (@run_id, @attempt, @expected::bigint, @expected::bigint <= 0)
+select e.run_id, e.attempt, e.expected, e.expected <= 0
+from (select unnest(@run_ids::uuid[]) as run_id, unnest(@attempts::integer[]) as attempt, unnest(@expecteds::bigint[]) as expected) e
 on conflict (run_id, attempt) do update
 set expected = excluded.expected, complete = log_heads.durable >= excluded.expected, updated_at = now()
-returning complete;
+returning run_id, complete;
 
 -- name: Head :one
 select durable, content, lines, open_line, complete

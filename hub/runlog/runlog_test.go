@@ -483,3 +483,28 @@ func TestTwoUploadersOfOneLogStoreItOnce(t *testing.T) {
 		t.Fatalf("Raw = %d bytes, %v; want the %d written", got.Len(), err, len(l.script))
 	}
 }
+
+func TestManyLogsAreCompletedAtOnce(t *testing.T) {
+	s := runlog.New(pgtest.New(t), runlog.Config{})
+	full, ahead, silent := uuid.New(), uuid.New(), uuid.New()
+	var l log
+	l.add(frame.Stdout, []byte("x\n"))
+	n := int64(len(l.framed))
+	if _, err := s.Append(t.Context(), []runlog.Chunk{{RunID: full, Attempt: 1, Frames: l.framed}}); err != nil {
+		t.Fatal(err)
+	}
+	err := s.CompleteAll(t.Context(), []runlog.Completion{
+		{RunID: silent, Attempt: 1}, {RunID: full, Attempt: 1, LogBytes: n}, {RunID: ahead, Attempt: 2, LogBytes: n}, {RunID: full, Attempt: 1, LogBytes: 2 * n},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for run, c := range map[uuid.UUID]struct {
+		attempt int32
+		want    bool
+	}{full: {1, true}, silent: {1, true}, ahead: {2, false}} {
+		if head, err := s.Head(t.Context(), run, c.attempt); err != nil || head.Complete != c.want {
+			t.Errorf("head of attempt %d = %+v, %v; want complete %v", c.attempt, head, err, c.want)
+		}
+	}
+}

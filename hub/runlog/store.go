@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -82,19 +83,46 @@ func (s *Store) Head(ctx context.Context, run uuid.UUID, attempt int32) (Head, e
 	return Head{Bytes: row.Durable, Content: row.Content, Lines: row.Lines, Open: row.OpenLine, Complete: row.Complete}, nil
 }
 
+// Completion says where an attempt's log ends.
+type Completion struct {
+	RunID    uuid.UUID
+	Attempt  int32
+	LogBytes int64 // framed
+}
+
 // Complete says that the log ends at logBytes framed bytes. It is complete as
 // soon as that much is durable, which may be later: a result can overtake the
 // last chunk.
 func (s *Store) Complete(ctx context.Context, run uuid.UUID, attempt int32, logBytes int64) error {
-	complete, err := s.queries().Expect(ctx, run, attempt, logBytes)
-	if err != nil {
-		return fmt.Errorf("complete log %s/%d: %w", run, attempt, err)
+	return s.CompleteAll(ctx, []Completion{{RunID: run, Attempt: attempt, LogBytes: logBytes}})
+}
+
+// CompleteAll is Complete for many logs at once. When one is named twice, the first
+// counts.
+func (s *Store) CompleteAll(ctx context.Context, completions []Completion) error {
+	if len(completions) == 0 {
+		return nil
 	}
-	if complete {
-		s.ring(run)
+	ordered := slices.Clone(completions)
+	slices.SortStableFunc(ordered, func(a, b Completion) int { return compareKeys(a.key(), b.key()) })
+	ordered = slices.CompactFunc(ordered, func(a, b Completion) bool { return a.key() == b.key() })
+	runs, attempts, expected := make([]uuid.UUID, len(ordered)), make([]int32, len(ordered)), make([]int64, len(ordered))
+	for i, c := range ordered {
+		runs[i], attempts[i], expected[i] = c.RunID, c.Attempt, c.LogBytes
+	}
+	rows, err := s.queries().Expect(ctx, runs, attempts, expected)
+	if err != nil {
+		return fmt.Errorf("complete %d logs: %w", len(ordered), err)
+	}
+	for _, row := range rows {
+		if row.Complete {
+			s.ring(row.RunID)
+		}
 	}
 	return nil
 }
+
+func (c Completion) key() key { return key{c.RunID, c.Attempt} }
 
 func (s *Store) ring(run uuid.UUID) { s.bell.Ring(topic(run)) }
 

@@ -85,19 +85,39 @@ func (q *Queries) EnsureHeads(ctx context.Context, runIds []uuid.UUID, attempts 
 	return err
 }
 
-const expect = `-- name: Expect :one
+const expect = `-- name: Expect :many
 insert into log_heads (run_id, attempt, expected, complete)
-values ($1, $2, $3::bigint, $3::bigint <= 0)
+select e.run_id, e.attempt, e.expected, e.expected <= 0
+from (select unnest($1::uuid[]) as run_id, unnest($2::integer[]) as attempt, unnest($3::bigint[]) as expected) e
 on conflict (run_id, attempt) do update
 set expected = excluded.expected, complete = log_heads.durable >= excluded.expected, updated_at = now()
-returning complete
+returning run_id, complete
 `
 
-func (q *Queries) Expect(ctx context.Context, runID uuid.UUID, attempt int32, expected int64) (bool, error) {
-	row := q.db.QueryRow(ctx, expect, runID, attempt, expected)
-	var complete bool
-	err := row.Scan(&complete)
-	return complete, err
+type ExpectRow struct {
+	RunID    uuid.UUID
+	Complete bool
+}
+
+// In the order of the locks that appending takes. Distinct logs only.
+func (q *Queries) Expect(ctx context.Context, runIds []uuid.UUID, attempts []int32, expecteds []int64) ([]ExpectRow, error) {
+	rows, err := q.db.Query(ctx, expect, runIds, attempts, expecteds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ExpectRow{}
+	for rows.Next() {
+		var i ExpectRow
+		if err := rows.Scan(&i.RunID, &i.Complete); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const head = `-- name: Head :one
