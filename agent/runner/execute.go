@@ -2,11 +2,9 @@ package runner
 
 import (
 	"errors"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -14,7 +12,6 @@ import (
 
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/journal"
-	"github.com/cronium/cronium/proto/frame"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 	"github.com/cronium/cronium/sdk/problem"
 )
@@ -43,11 +40,10 @@ type order struct {
 
 // child is the running script.
 type child struct {
-	pid     int
-	ended   chan syscall.WaitStatus // capacity 1: its main process has ended
-	gone    chan struct{}           // closed: no descendant is left
-	outputs sync.WaitGroup
-	readers []*os.File
+	pid   int
+	ended chan syscall.WaitStatus // capacity 1: its main process has ended
+	gone  chan struct{}           // closed: no descendant is left
+	out   output
 }
 
 // execute runs the command to its end.
@@ -70,7 +66,7 @@ func (r *run) execute(cmd command, user *runnerv1.User) journal.Exit {
 	r.pid.Store(int32(c.pid))
 	go c.reap()
 	v := r.watch(c, over)
-	c.collect(r.now().Add(drain))
+	c.out.end()
 	if v.left > 0 {
 		r.log.Note("%d processes of the script could not be ended", v.left)
 	}
@@ -95,16 +91,16 @@ func (r *run) start(cmd command, user *runnerv1.User) (*child, error) {
 	}
 	defer func() { _ = null.Close() }()
 	c := &child{ended: make(chan syscall.WaitStatus, 1), gone: make(chan struct{})}
-	files := []uintptr{null.Fd()}
-	for _, stream := range []frame.Stream{frame.Stdout, frame.Stderr} {
-		read, write, err := os.Pipe()
-		if err != nil {
+	var write [2]*os.File
+	for i := range write {
+		if c.out.pipes[i], write[i], err = os.Pipe(); err != nil {
 			return nil, err
 		}
-		defer func() { _ = write.Close() }()
-		files = append(files, write.Fd())
-		c.readers = append(c.readers, read)
-		c.outputs.Go(func() { r.copyOutput(stream, read) })
+		defer func() { _ = write[i].Close() }()
+	}
+	files := []uintptr{null.Fd(), write[0].Fd(), write[1].Fd()}
+	if err := c.out.begin(r.log); err != nil {
+		return nil, err
 	}
 	attr := &syscall.ProcAttr{Dir: cmd.dir, Env: cmd.env, Files: files,
 		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}}
@@ -113,22 +109,6 @@ func (r *run) start(cmd command, user *runnerv1.User) (*child, error) {
 	}
 	c.pid, err = syscall.ForkExec(cmd.path, cmd.argv, attr)
 	return c, err
-}
-
-func (r *run) copyOutput(stream frame.Stream, f *os.File) {
-	buf := make([]byte, frame.MaxData)
-	for {
-		n, err := f.Read(buf)
-		if n > 0 {
-			r.log.Write(stream, buf[:n])
-		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
-				r.log.Note("reading the script's output: %v", err)
-			}
-			return
-		}
-	}
 }
 
 // reap waits for all descendants: orphans become our children. Without a child
@@ -229,15 +209,6 @@ func (e *ender) again() {
 	if e.giveUp == nil {
 		e.giveUp = time.After(giveUp)
 	}
-}
-
-// collect reads the pipes to their ends. A writer outside of the tree, to which
-// the script handed its output, is waited for only shortly.
-func (c *child) collect(limit time.Time) {
-	for _, f := range c.readers {
-		_ = f.SetReadDeadline(limit)
-	}
-	c.outputs.Wait()
 }
 
 // ending says how the script ended.

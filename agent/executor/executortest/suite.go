@@ -24,6 +24,7 @@ func Suite(t *testing.T, create func(t *testing.T) executor.Executor) {
 	s := suite{create: func(t *testing.T) executor.Executor { return Running(t, create(t)) }}
 	for name, test := range map[string]func(*testing.T){
 		"OutputIsKeptByStream":                  s.outputIsKeptByStream,
+		"LinesOfBothStreamsKeepTheirOrder":      s.orderIsKept,
 		"EveryLanguageRuns":                     s.everyLanguageRuns,
 		"EnvironmentIsClean":                    s.environmentIsClean,
 		"ExitCodeIsReported":                    s.exitCodeIsReported,
@@ -88,6 +89,17 @@ func (s suite) outputIsKeptByStream(t *testing.T) {
 	}
 	if exit.Duration <= 0 || exit.Duration > time.Minute {
 		t.Errorf("duration %v", exit.Duration)
+	}
+}
+
+func (s suite) orderIsKept(t *testing.T) {
+	_, log := s.run(t, Case{Source: `for i in 1 2 3 4 5; do echo "out $i"; sleep 0.03; echo "err $i" >&2; sleep 0.03; done`})
+	want := ""
+	for i := 1; i <= 5; i++ {
+		want += fmt.Sprintf("out %d\nerr %d\n", i, i)
+	}
+	if string(log.All) != want {
+		t.Fatalf("the log is %q, want %q", log.All, want)
 	}
 }
 
