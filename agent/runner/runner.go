@@ -66,6 +66,9 @@ func Main(dir string, stdin io.Reader, now func() time.Time) error {
 func settle(dir string) error {
 	runtime.GOMAXPROCS(2)
 	debug.SetGCPercent(50)
+	if err := unignoreSignals(); err != nil {
+		return err
+	}
 	// Noted and forgotten, not ignored: what we ignore, the script would too.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT)
 	if err := os.Chdir(dir); err != nil {

@@ -2,8 +2,10 @@ package process_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +29,26 @@ func create(t *testing.T) executor.Executor {
 
 func TestProcessesKeepTheContract(t *testing.T) {
 	executortest.Suite(t, create)
+}
+
+// Agents are started by nohup, by shells and by service managers, which leave one
+// signal or another ignored.
+func TestWhatTheAgentsParentIgnoresTheScriptDoesNot(t *testing.T) {
+	wrapper := filepath.Join(t.TempDir(), "runner")
+	script := fmt.Sprintf("#!/bin/sh\nexec env --ignore-signal=HUP,INT,QUIT,PIPE,TERM,TSTP,TTIN,TTOU,RTMIN,RTMAX %q \"$@\"\n", executortest.RunnerPath(t))
+	if err := os.WriteFile(wrapper, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	x, err := process.New(process.Config{Runner: wrapper, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, e := executortest.Start(t, executortest.Running(t, x), executortest.Case{Source: "grep SigIgn /proc/self/status"})
+	defer r.Close()
+	_, log := executortest.Result(t, r, e)
+	if got := string(log.Out); got != "SigIgn:\t0000000000000000\n" {
+		t.Fatalf("the script has %q, want nothing ignored", got)
+	}
 }
 
 func TestWithoutARunnerThereIsAClearError(t *testing.T) {
