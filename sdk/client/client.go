@@ -97,14 +97,16 @@ func newTransport() *http.Transport {
 // ParseURL reads the address of a hub. Without a scheme it is https, or http on
 // a loopback address. A path, a query and a user name are refused.
 func ParseURL(text string) (*url.URL, error) {
-	text = strings.TrimRight(strings.TrimSpace(text), "/")
+	text = strings.TrimSpace(text)
 	if !strings.Contains(text, "://") {
 		text = schemeFor(text) + "://" + text
 	}
 	u, err := url.Parse(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, ErrInvalidURL.With("Not an address")
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, ErrInvalidURL.With("The scheme must be http or https, not %q", u.Scheme)
 	case u.Hostname() == "":

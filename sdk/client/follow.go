@@ -125,6 +125,9 @@ func (c *Client) pollFor(ctx context.Context, d time.Duration, t *troubleTeller,
 			t.report(nil)
 			wait = pollEvery
 		case errors.Is(err, errEnded) || hopeless(ctx, err):
+			if ctx.Err() == nil {
+				t.report(nil) // it answered
+			}
 			return err
 		default:
 			t.report(err)

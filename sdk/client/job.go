@@ -67,9 +67,10 @@ type Target struct {
 
 // Retries says how often a failed attempt is tried again, and when.
 type Retries struct {
-	Max     int    `json:"max"`
-	Backoff string `json:"backoff,omitempty"` // fixed or exponential
-	Delay   string `json:"delay,omitempty"`
+	Max     int      `json:"max"`
+	Backoff string   `json:"backoff,omitempty"` // fixed, linear or exponential
+	Delay   string   `json:"delay,omitempty"`
+	On      []string `json:"on,omitempty"` // failed, timed_out, lost; the hub's default is the first two
 }
 
 // ScheduleWish is a schedule as a definition states it.
@@ -100,8 +101,16 @@ type Job struct {
 
 // JobChange is what a put did.
 type JobChange struct {
-	Change string `json:"change"` // created, updated or unchanged
-	Job    Job    `json:"job"`
+	Change   string    `json:"change"` // created, updated or unchanged
+	Job      Job       `json:"job"`
+	Warnings []Warning `json:"warnings"`
+}
+
+// Warning is something about a definition that is accepted but probably not meant.
+type Warning struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Field  string `json:"field,omitempty"` // where in the definition, as spec.schedules[0].cron
 }
 
 // JobSummary is a job in a list.

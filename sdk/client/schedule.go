@@ -27,11 +27,13 @@ type Schedule struct {
 
 // Fire is one due occurrence and what became of it.
 type Fire struct {
-	PlannedAt time.Time `json:"planned_at"`
-	DecidedAt time.Time `json:"decided_at"`
-	Outcome   string    `json:"outcome"` // started, skipped or missed
-	Reason    string    `json:"reason,omitempty"`
-	RunID     string    `json:"run_id,omitempty"`
+	PlannedAt   time.Time `json:"planned_at"`
+	DecidedAt   time.Time `json:"decided_at"`
+	Outcome     string    `json:"outcome"` // started, skipped or missed
+	Reason      string    `json:"reason,omitempty"`
+	Detail      string    `json:"detail,omitempty"`
+	Occurrences int64     `json:"occurrences"` // how many due times this stands for
+	RunID       string    `json:"run_id,omitempty"`
 }
 
 // PreviewRequest asks what a cron text means.

@@ -62,9 +62,10 @@ type Target struct {
 
 // Retries says how often a failed attempt is tried again, and when.
 type Retries struct {
-	Max     int    `json:"max"`
-	Backoff string `json:"backoff,omitempty"`
-	Delay   string `json:"delay,omitempty"`
+	Max     int      `json:"max"`
+	Backoff string   `json:"backoff,omitempty"`
+	Delay   string   `json:"delay,omitempty"`
+	On      []string `json:"on,omitempty"`
 }
 
 // Schedule says when the job is due.

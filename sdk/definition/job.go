@@ -106,8 +106,15 @@ func (r *reader) retries(n *yaml.Node, at string) *Retries {
 	var t Retries
 	r.object(n, at, fields{
 		"max":     r.integer(&t.Max, 0, 20),
-		"backoff": r.oneOf(&t.Backoff, "fixed", "exponential"),
+		"backoff": r.oneOf(&t.Backoff, "fixed", "linear", "exponential"),
 		"delay":   r.duration(&t.Delay, 0, maxDelay),
+		"on": func(n *yaml.Node, at string) {
+			r.items(n, at, 3, func(n *yaml.Node, at string) {
+				var outcome string
+				r.oneOf(&outcome, "failed", "timed_out", "lost")(n, at)
+				t.On = append(t.On, outcome)
+			})
+		},
 	}, "max")
 	return &t
 }

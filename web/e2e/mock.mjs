@@ -516,7 +516,7 @@ export function startMock({ port = 0, empty = false } = {}) {
         throw problem(412, 'version_conflict', 'Somebody else changed it');
       const now = putJob(name, body);
       res.setHeader('ETag', `"${now.version}"`);
-      return { change: job ? 'updated' : 'created', job: shown(now) };
+      return { change: job ? 'updated' : 'created', job: shown(now), warnings: [] };
     }
     if (!job)
       throw problem(404, 'job.not_found', 'There is no such job', {
@@ -562,7 +562,6 @@ export function startMock({ port = 0, empty = false } = {}) {
         Object.assign(run, { state: 'cancelled', finished_at: ago(0), duration_ms: 0 });
       }
       run.cancelled = true;
-      run.timeline.push({ at: ago(0), what: 'cancel_requested', detail: 'by admin@example.org' });
       tell(run);
       res.statusCode = 202;
       return run;
@@ -607,14 +606,27 @@ export function startMock({ port = 0, empty = false } = {}) {
     if (verb === 'fires')
       return {
         items: [
-          { planned_at: ago(800), decided_at: ago(800), outcome: 'started', run_id: state.runs[5]?.id },
+          {
+            planned_at: ago(800),
+            decided_at: ago(800),
+            outcome: 'started',
+            occurrences: 1,
+            run_id: state.runs[5]?.id,
+          },
           {
             planned_at: ago(1400),
             decided_at: ago(1400),
             outcome: 'skipped',
             reason: 'the previous run was active',
           },
-          { planned_at: ago(9000), decided_at: ago(2000), outcome: 'missed', reason: 'the hub was down' },
+          {
+            planned_at: ago(9000),
+            decided_at: ago(2000),
+            outcome: 'missed',
+            occurrences: 12,
+            reason: 'hub_down',
+            detail: 'the hub was down',
+          },
         ],
       };
     if (verb === 'pause' || verb === 'resume') s.enabled = verb === 'resume';
@@ -656,6 +668,10 @@ export function startMock({ port = 0, empty = false } = {}) {
       if (url.pathname === '/' || !existsSync(file)) file = join(dist, 'index.html');
       res.setHeader('Content-Type', types[extname(file)] ?? 'application/octet-stream');
       if (extname(file) === '.html') res.setHeader('Content-Security-Policy', policy);
+      if (/gzip/.test(req.headers['accept-encoding'] ?? '') && existsSync(file + '.gz')) {
+        res.setHeader('Content-Encoding', 'gzip');
+        file += '.gz';
+      }
       return res.end(readFileSync(file));
     }
     try {

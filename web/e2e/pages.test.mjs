@@ -149,10 +149,8 @@ test('first screen: JavaScript within 200 KB, CSS within 20 KB, fonts within 50 
   await fresh.locator('tbody tr, h2').first().waitFor();
   await settled(fresh);
   console.log('first screen, bytes as sent:', sum);
-  if (at.real) {
-    assert.ok(sum.Script <= 200 * 1024, `JavaScript ${sum.Script}`);
-    assert.ok(sum.Stylesheet <= 20 * 1024, `CSS ${sum.Stylesheet}`);
-  }
+  assert.ok(sum.Script <= 200 * 1024, `JavaScript ${sum.Script}`);
+  assert.ok(sum.Stylesheet <= 20 * 1024, `CSS ${sum.Stylesheet}`);
   assert.ok(sum.Font <= 52 * 1024, `fonts ${sum.Font}`);
   await fresh.context().close();
 });

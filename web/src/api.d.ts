@@ -545,15 +545,22 @@ export interface components {
             /** Format: date-time */
             started_at?: string;
             /** @enum {string} */
-            state: "assigned" | "running" | "finished" | "revoked" | "lost";
+            state: "assigned" | "running" | "unknown" | "finished" | "revoked" | "lost";
         };
         Fire: {
             /** Format: date-time */
             decided_at: string;
+            detail?: string;
+            /**
+             * Format: int64
+             * @description How many due times this stands for
+             */
+            occurrences: number;
             /** @enum {string} */
             outcome: "started" | "skipped" | "missed";
             /** Format: date-time */
             planned_at: string;
+            /** @description Why it did not start */
             reason?: string;
             run_id?: string;
         };
@@ -646,6 +653,8 @@ export interface components {
             /** @enum {string} */
             change: "created" | "updated" | "unchanged";
             job: components["schemas"]["Job"];
+            /** @description What is accepted but probably not meant */
+            warnings: components["schemas"]["Warning"][];
         };
         JobDefinition: {
             /** @enum {string} */
@@ -668,12 +677,23 @@ export interface components {
             project?: string;
         };
         JobRetries: {
-            /** @enum {string} */
-            backoff?: "fixed" | "exponential";
-            /** @example 10s */
+            /**
+             * @description The default is fixed
+             * @enum {string}
+             */
+            backoff?: "fixed" | "linear" | "exponential";
+            /**
+             * @description Before the first retry; the default is 10s
+             * @example 10s
+             */
             delay?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Attempts after the first
+             */
             max: number;
+            /** @description The default is failed and timed_out */
+            on?: ("failed" | "timed_out" | "lost")[];
         };
         JobRun: {
             /** Format: date-time */
@@ -743,6 +763,7 @@ export interface components {
             created_at: string;
             created_by: string;
             note: string;
+            /** @description The script's source, also in spec */
             script: string;
             /** @description Of the script, in hexadecimal */
             sha256: string;
@@ -769,7 +790,7 @@ export interface components {
         };
         JoinTokenRequest: {
             /**
-             * @description The default is 1h
+             * @description The default is 30m, the most 24h
              * @example 1h
              */
             expires_in?: string;
@@ -849,7 +870,7 @@ export interface components {
             at: string;
             detail?: string;
             /** @enum {string} */
-            what: "created" | "waiting" | "assigned" | "accepted" | "started" | "finished" | "revoked" | "lost" | "cancel_requested" | "retry";
+            what: "created" | "waiting" | "assigned" | "accepted" | "started" | "finished" | "revoked" | "lost" | "ended";
         };
         NewJoinToken: {
             /** @description Type this on the host */
@@ -1129,6 +1150,11 @@ export interface components {
             expires_in?: string;
             name: string;
         };
+        Warning: {
+            code: string;
+            detail: string;
+            field?: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1232,7 +1258,12 @@ export interface operations {
     };
     listHosts: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /** @description Slug of the project */

@@ -192,6 +192,21 @@ export function useFires(id: string, enabled: boolean) {
   });
 }
 
+/** Every page of hosts: the list is live, and a project has hundreds of them at most. */
+async function allHosts(project: string, signal: AbortSignal): Promise<Page<Host>> {
+  const items: Host[] = [];
+  let cursor: string | undefined = '';
+  for (let i = 0; i < 20 && cursor !== undefined; i++) {
+    const page: Page<Host> = await get(
+      at('projects', project, 'hosts') + query({ limit: 200, cursor }),
+      signal,
+    );
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  return { items };
+}
+
 export function useHosts() {
   const project = useProject();
   const queries = useQueryClient();
@@ -206,7 +221,7 @@ export function useHosts() {
   });
   return useQuery({
     queryKey: key,
-    queryFn: ({ signal }) => get<Page<Host>>(at('projects', project, 'hosts'), signal),
+    queryFn: ({ signal }) => allHosts(project, signal),
     refetchInterval: 15_000,
   });
 }

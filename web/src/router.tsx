@@ -130,12 +130,14 @@ const settings = createRoute({
 
 function NotFound() {
   return (
-    <Page title={t('not_found.title')}>
-      <p>{t('not_found.text')}</p>
-      <p style={{ marginTop: 16 }}>
-        <a href="/jobs">{t('not_found.link')}</a>
-      </p>
-    </Page>
+    <main>
+      <Page title={t('not_found.title')}>
+        <p>{t('not_found.text')}</p>
+        <p style={{ marginTop: 16 }}>
+          <a href="/jobs">{t('not_found.link')}</a>
+        </p>
+      </Page>
+    </main>
   );
 }
 
@@ -143,9 +145,11 @@ function Broken({ error, reset }: ErrorComponentProps) {
   // A chunk that is gone means the hub was upgraded while this tab was open.
   const chunk = /dynamically imported module|Importing a module script failed/.test(String(error));
   return (
-    <Page title={chunk ? t('broken.new_version') : t('broken.title')}>
-      <ProblemPanel error={error} retry={() => (chunk ? location.reload() : reset())} />
-    </Page>
+    <main>
+      <Page title={chunk ? t('broken.new_version') : t('broken.title')}>
+        <ProblemPanel error={error} retry={() => (chunk ? location.reload() : reset())} />
+      </Page>
+    </main>
   );
 }
 

@@ -129,6 +129,11 @@ func (c *applyCmd) put(a *app, hub *client.Client, plan []*planned, dry bool) er
 			continue
 		}
 		p.Change = done.Change
+		if dry {
+			for _, warning := range done.Warnings {
+				a.Say("warning: %s: job %q: %s", screen.Name(p.File), p.Name, screen.Name(warning.Detail))
+			}
+		}
 		if !dry || done.Change == "unchanged" {
 			p.Version = done.Job.Version
 		}
@@ -183,7 +188,7 @@ func (c *applyCmd) outcome(a *app, plan []*planned) error {
 	for _, p := range plan {
 		if p.err != nil {
 			sentence, hint := words(p.err)
-			a.Complain("%s %s: job %q: %s", a.Paint(screen.Bad, "error:"), screen.Name(p.File), p.Name, screen.Name(sentence))
+			a.Complain("%s %s: job %q: %s", a.PaintTalk(screen.Bad, "error:"), screen.Name(p.File), p.Name, screen.Name(sentence))
 			if hint != "" {
 				a.Complain("%s", screen.Name(hint))
 			}

@@ -104,12 +104,12 @@ func explain(s *screen.Screen, err error, debug bool) {
 	s.Clear()
 	if found, ok := errors.AsType[*definition.Error](err); ok {
 		for _, f := range found.Findings {
-			s.Complain("%s %s", s.Paint(screen.Bad, "error:"), screen.Name(f.String()))
+			s.Complain("%s %s", s.PaintTalk(screen.Bad, "error:"), screen.Name(f.String()))
 		}
 		return
 	}
 	text, hint := words(err)
-	s.Complain("%s %s", s.Paint(screen.Bad, "error:"), screen.Name(text))
+	s.Complain("%s %s", s.PaintTalk(screen.Bad, "error:"), screen.Name(text))
 	if hint != "" {
 		s.Complain("%s", screen.Name(hint))
 	}
@@ -128,6 +128,9 @@ func words(err error) (text, hint string) {
 	}
 	if u, ok := errors.AsType[*usageError](err); ok {
 		return u.text, u.hint
+	}
+	if w, ok := errors.AsType[*waitedError](err); ok {
+		return w.text, w.hint
 	}
 	p, ok := problem.As(err)
 	if !ok {

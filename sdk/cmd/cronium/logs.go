@@ -145,7 +145,7 @@ func (l *logsCmd) follow(a *app, hub *client.Client, id string, from int64) erro
 	}
 	ended, err := w.wait(a.ctx)
 	if err != nil {
-		return a.leftAlone(err, id, 0)
+		return a.leftAlone(err, ended, 0)
 	}
 	a.summary(ended)
 	return nil

@@ -103,7 +103,7 @@ func (c *runCmd) wait(a *app, started client.Run) error {
 	}
 	ended, err := w.wait(ctx)
 	if err != nil {
-		return a.leftAlone(err, started.ID, c.Timeout)
+		return a.leftAlone(err, ended, c.Timeout)
 	}
 	if a.Output != "" && a.Output != "table" {
 		if err := one(a, ended, ended.ID, nil); err != nil {
@@ -118,16 +118,22 @@ func (c *runCmd) wait(a *app, started client.Run) error {
 }
 
 // leftAlone says that the run goes on without us.
-func (a *app) leftAlone(err error, id string, limit time.Duration) error {
-	cancel := "To cancel it: cronium runs cancel " + screen.Name(id)
+func (a *app) leftAlone(err error, r client.Run, limit time.Duration) error {
+	cancel := "To cancel it: cronium runs cancel " + screen.Name(r.ID)
 	switch {
 	case errors.Is(err, errInterrupted):
 		a.Say("The run goes on. %s", cancel)
 	case errors.Is(err, errTimeout):
-		return &hinted{fmt.Errorf("the run has not ended after %s (%w); it goes on", limit, errTimeout), cancel}
+		return &waitedError{fmt.Sprintf("the run has not ended after %s and goes on: %s", limit, doing(r)), cancel}
 	}
 	return err
 }
+
+// waitedError is errTimeout with what was waited for.
+type waitedError struct{ text, hint string }
+
+func (e *waitedError) Error() string { return e.text }
+func (e *waitedError) Unwrap() error { return errTimeout }
 
 // outcomeCode is the exit code that a finished run stands for.
 func outcomeCode(r client.Run, own bool) int {
@@ -145,10 +151,7 @@ func outcomeCode(r client.Run, own bool) int {
 
 // summary is the last line about a run.
 func (a *app) summary(r client.Run) {
-	line := a.painted(r.State)
-	if !a.Terminal {
-		line = doneWord(r.State)
-	}
+	line := a.PaintTalk(looks[r.State].style, doneWord(r.State))
 	if r.DurationMS != nil {
 		line += " in " + spent(time.Duration(*r.DurationMS)*time.Millisecond)
 	}

@@ -40,7 +40,7 @@ func (r *runsLsCmd) Run(a *app) error {
 	}
 	err = list(a, page, view[client.RunSummary]{
 		name: func(r client.RunSummary) string { return r.ID },
-		columns: []column{{Title: "run"}, {Title: "job", Flex: true}, {Title: "state"}, {Title: "started by", Flex: true},
+		columns: []column{{Title: "run"}, {Title: "job", Flex: true}, {Title: "state"}, {Title: "by", Flex: true},
 			{Title: "host", Flex: true}, {Title: "created"}, {Title: "took", Right: true}},
 		row: func(r client.RunSummary) []cell {
 			return []cell{text(r.ID), text(r.Job), a.state(r.State), text(origin(r)), text(dash(r.Host)), a.when(&r.CreatedAt), a.took(r.DurationMS)}

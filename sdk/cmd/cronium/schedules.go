@@ -246,10 +246,21 @@ func (s *schedulesFiresCmd) Run(a *app) error {
 		name:    func(f client.Fire) string { return f.PlannedAt.UTC().Format(time.RFC3339Nano) },
 		columns: []column{{Title: "planned"}, {Title: "outcome"}, {Title: "run"}, {Title: "decided"}, {Title: "reason", Flex: true}},
 		row: func(f client.Fire) []cell {
-			return []cell{a.when(&f.PlannedAt), a.state(f.Outcome), text(dash(f.RunID)), a.when(&f.DecidedAt), text(f.Reason)}
+			return []cell{a.when(&f.PlannedAt), a.state(f.Outcome), text(dash(f.RunID)), a.when(&f.DecidedAt), text(fireReason(f))}
 		},
 		none: "It has not been due yet.",
 	})
+}
+
+func fireReason(f client.Fire) string {
+	why := f.Reason
+	if f.Detail != "" {
+		why = f.Detail
+	}
+	if f.Occurrences > 1 {
+		why = strings.TrimSpace(fmt.Sprintf("%s (%d due times)", why, f.Occurrences))
+	}
+	return why
 }
 
 func (a *app) eachSchedule(names []string, now string, change func(c *client.Client, ctx context.Context, project, id string) (client.Schedule, error)) error {

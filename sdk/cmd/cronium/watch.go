@@ -214,26 +214,26 @@ func (w *watch) status() {
 	if w.a.Talk {
 		// A log that flows needs no words beside it.
 		if w.follow == nil || now.Sub(time.Unix(0, w.heard.Load())) > 2*time.Second {
-			w.a.Status("%s · %s", w.doing(), spent(now.Sub(w.began).Truncate(time.Second)))
+			w.a.Status("%s · %s", doing(w.run), spent(now.Sub(w.began).Truncate(time.Second)))
 		}
 		return
 	}
 	if now.Sub(w.quietAt) >= heartbeat {
 		w.quietAt = now
-		w.a.Say("%s · %s so far", w.doing(), spent(now.Sub(w.began).Truncate(time.Second)))
+		w.a.Say("%s · %s so far", doing(w.run), spent(now.Sub(w.began).Truncate(time.Second)))
 	}
 }
 
 // doing is what the run is at.
-func (w *watch) doing() string {
-	text := w.run.State
-	if look, ok := looks[w.run.State]; ok {
+func doing(run client.Run) string {
+	text := run.State
+	if look, ok := looks[run.State]; ok {
 		text = look.glyph + " " + look.word
 	}
-	if w.run.Host != "" && w.run.State != client.Queued {
-		text += " on " + screen.Name(w.run.Host)
+	if run.Host != "" && run.State != client.Queued {
+		text += " on " + screen.Name(run.Host)
 	}
-	if r := w.run.Reason; r != nil {
+	if r := run.Reason; r != nil {
 		why := r.Detail
 		if why == "" {
 			why = r.Code

@@ -104,6 +104,7 @@ function Editor({ saved, job, etag: firstTag }: { saved: JobDraft; job: Job | nu
       for (const key of ['jobs', 'job', 'versions', 'schedules'])
         void queries.invalidateQueries({ queryKey: [key] });
       leaving.current = true;
+      for (const w of body.warnings) toast(w.detail);
       if (!run) {
         toast(t(`edit.${body.change}`, { name: wanted, version: body.job.version }));
         return await navigate({ to: '/jobs/$name', params: { name: wanted } });

@@ -173,6 +173,7 @@ function Limits({
           label={t('edit.backoff')}
           data={[
             { value: 'exponential', label: t('edit.exponential') },
+            { value: 'linear', label: t('edit.linear') },
             { value: 'fixed', label: t('edit.fixed') },
           ]}
           value={draft.backoff}

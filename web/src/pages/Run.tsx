@@ -179,7 +179,7 @@ function Actions({ run }: { run: RunShape }) {
     onError: toastProblem,
   });
   if (!mayRun) return null;
-  const asked = run.timeline.some((m) => m.what === 'cancel_requested');
+  const asked = cancel.isSuccess;
   return (
     <>
       {isActive(run.state) && (

@@ -223,7 +223,11 @@ function Fires({ items }: { items: Fire[] }) {
               {t('col.run')}
             </Link>
           )}
-          {f.reason && <span className={css.muted}>{f.reason}</span>}
+          <span className={css.muted}>
+            {[f.detail || f.reason, f.occurrences > 1 ? t('fire.occurrences', { count: f.occurrences }) : '']
+              .filter(Boolean)
+              .join(' · ')}
+          </span>
         </li>
       ))}
     </ol>

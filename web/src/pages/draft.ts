@@ -1,6 +1,8 @@
 // What the job form holds, how it becomes a definition, and where unsaved work is kept.
 import type { Definition, Input, InputType, InputValue, Job, Language, ScheduleDefinition } from '../types';
 
+type Retries = NonNullable<Job['spec']['retries']>;
+
 export interface InputDraft {
   name: string;
   type: InputType;
@@ -39,7 +41,9 @@ export interface JobDraft {
   env: PairDraft[];
   timeout: string;
   retries: string;
-  backoff: 'fixed' | 'exponential';
+  backoff: NonNullable<Retries['backoff']>;
+  /** Which outcomes are retried; the form has no field for it. */
+  retryOn?: Retries['on'];
   delay: string;
   schedules: ScheduleDraft[];
 }
@@ -106,6 +110,7 @@ export function fromJob(job: Job): JobDraft {
     timeout: spec.timeout ?? '',
     retries: spec.retries ? String(spec.retries.max) : '',
     backoff: spec.retries?.backoff ?? 'exponential',
+    retryOn: spec.retries?.on,
     delay: spec.retries?.delay ?? '',
     schedules: job.schedules.map((s) => ({
       name: s.name,
@@ -160,7 +165,9 @@ export function toDefinition(d: JobDraft): Definition {
       target: target && { labels: target },
       timeout: text(d.timeout),
       retries:
-        d.retries.trim() !== '' && max !== 0 ? { max, backoff: d.backoff, delay: text(d.delay) } : undefined,
+        d.retries.trim() !== '' && max !== 0
+          ? { max, backoff: d.backoff, delay: text(d.delay), on: d.retryOn }
+          : undefined,
       env: record(d.env),
       schedules: d.schedules.map((s) => ({
         name: s.name.trim(),

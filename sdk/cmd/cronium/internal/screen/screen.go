@@ -16,6 +16,7 @@ import (
 type Screen struct {
 	Terminal bool // standard output is a terminal
 	Colour   bool // colours are welcome on standard output
+	talkHue  bool // and on standard error
 	Talk     bool // standard error is a terminal
 	Width    int  // columns of the terminal
 	quiet    bool
@@ -51,6 +52,7 @@ func New(out, err *os.File, env func(string) string, quiet bool) *Screen {
 		s.Colour = true
 	}
 	s.Talk = s.Talk && env("TERM") != "dumb"
+	s.talkHue = s.Talk && env("NO_COLOR") == ""
 	return s
 }
 
@@ -142,6 +144,14 @@ const (
 // Paint colours text when colours are welcome.
 func (s *Screen) Paint(style Style, text string) string {
 	if !s.Colour || style == Plain || text == "" {
+		return text
+	}
+	return "\x1b[" + string(style) + "m" + text + "\x1b[0m"
+}
+
+// PaintTalk is Paint for standard error.
+func (s *Screen) PaintTalk(style Style, text string) string {
+	if !s.talkHue {
 		return text
 	}
 	return "\x1b[" + string(style) + "m" + text + "\x1b[0m"
