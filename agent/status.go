@@ -63,7 +63,7 @@ func (a *Agent) answer(line *uplink.Uplink, attempts *supervisor.Supervisor) fun
 		var listener net.Listener
 		_ = os.Remove(filepath.Join(a.cfg.DataDir, socketName))
 		err := withSocket(a.cfg.DataDir, func(path string) (err error) {
-			listener, err = net.Listen("unix", path)
+			listener, err = (&net.ListenConfig{}).Listen(ctx, "unix", path)
 			return err
 		})
 		if err != nil {

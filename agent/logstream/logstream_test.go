@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -303,7 +302,7 @@ func TestAHubThatConfirmsNothingIsNotAskedForEver(t *testing.T) {
 	h.deaf = true
 	h.breaks = func(n int) bool {
 		if n > 2000 {
-			panic(fmt.Sprint("busy loop"))
+			panic("busy loop")
 		}
 		return false
 	}

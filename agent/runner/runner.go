@@ -46,7 +46,7 @@ type run struct {
 // called from the main goroutine, locked to the main thread, because the script
 // dies with the thread that started it. It returns an error if nothing was run
 // and nothing was claimed.
-func Main(dir string, stdin io.Reader, now func() time.Time) error {
+func Main(ctx context.Context, dir string, stdin io.Reader, now func() time.Time) error {
 	if err := settle(dir); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func Main(dir string, stdin io.Reader, now func() time.Time) error {
 		return err
 	}
 	r := &run{entry: entry, grace: defaultGrace, orders: make(chan order), over: make(chan struct{}), now: now}
-	return r.attempt(handover)
+	return r.attempt(ctx, handover)
 }
 
 // settle makes the process a good parent.
@@ -87,7 +87,7 @@ func settle(dir string) error {
 	return nil
 }
 
-func (r *run) attempt(h *runnerv1.Handover) error {
+func (r *run) attempt(ctx context.Context, h *runnerv1.Handover) error {
 	var cmd command
 	prob := r.readPayload()
 	if prob == nil {
@@ -101,7 +101,7 @@ func (r *run) attempt(h *runnerv1.Handover) error {
 	if err := r.entry.ReserveExit(); err != nil {
 		return fmt.Errorf("reserve space for the result: %w", err)
 	}
-	socket, err := listen()
+	socket, err := listen(ctx)
 	if err != nil {
 		return fmt.Errorf("listen for the agent: %w", err)
 	}
@@ -109,7 +109,7 @@ func (r *run) attempt(h *runnerv1.Handover) error {
 	if err := r.claim(); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background()) //nolint:contextcheck // the runner is its own root
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { _ = r.serve(ctx, socket) }()
 	if prob != nil {

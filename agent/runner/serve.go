@@ -22,10 +22,10 @@ import (
 const socketName = "sock"
 
 // listen opens the socket, for the own user alone.
-func listen() (net.Listener, error) {
+func listen(ctx context.Context) (net.Listener, error) {
 	_ = os.Remove(socketName)
 	defer unix.Umask(unix.Umask(0o177))
-	return net.Listen("unix", socketName)
+	return (&net.ListenConfig{}).Listen(ctx, "unix", socketName)
 }
 
 func (r *run) serve(ctx context.Context, l net.Listener) error {

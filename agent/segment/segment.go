@@ -195,11 +195,18 @@ func (r *Reader) lastSegment() (int64, error) {
 	for n := 1; ; n++ {
 		info, err := os.Stat(name(r.dir, n))
 		if err != nil {
-			return base, nil
+			return base, ignoreMissing(err)
 		}
 		if _, err := os.Stat(name(r.dir, n+1)); err != nil {
-			return base, nil
+			return base, ignoreMissing(err)
 		}
 		base += info.Size()
 	}
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }

@@ -290,7 +290,10 @@ type storedProblem struct {
 
 func decodeProblem(raw []byte) *problem.Problem {
 	var p storedProblem
-	if len(raw) == 0 || json.Unmarshal(raw, &p) != nil {
+	if len(raw) > 0 {
+		_ = json.Unmarshal(raw, &p) // encodeProblem wrote it
+	}
+	if p.Code == "" {
 		return nil
 	}
 	return &problem.Problem{Code: p.Code, Title: p.Title, Detail: p.Detail, Hint: p.Hint, Source: problem.Agent}

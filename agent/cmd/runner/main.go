@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,7 +25,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "error: cronium-runner is started by cronium-agent\nhint: run `cronium-agent run --help`")
 		os.Exit(2)
 	}
-	if err := runner.Main(os.Args[1], os.Stdin, time.Now); err != nil {
+	if err := runner.Main(context.Background(), os.Args[1], os.Stdin, time.Now); err != nil {
 		fmt.Fprintln(os.Stderr, "error: "+err.Error())
 		os.Exit(1)
 	}

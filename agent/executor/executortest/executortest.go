@@ -40,7 +40,7 @@ func init() {
 // Main runs the tests, or plays the runner when called by its name.
 func Main(m *testing.M) {
 	if isRunner() {
-		if err := runner.Main(os.Args[1], os.Stdin, time.Now); err != nil {
+		if err := runner.Main(context.Background(), os.Args[1], os.Stdin, time.Now); err != nil {
 			fmt.Fprintln(os.Stderr, "error: "+err.Error())
 			os.Exit(1)
 		}

@@ -147,7 +147,7 @@ func record(p *problem.Problem) *journal.Problem {
 
 // Cancel implements [executor.Running].
 func (r *running) Cancel(ctx context.Context, grace time.Duration) error {
-	err := r.call(func(c runnerv1.RunnerServiceClient) error {
+	err := r.call(ctx, func(c runnerv1.RunnerServiceClient) error {
 		_, err := c.Cancel(ctx, &runnerv1.CancelRequest{Fence: r.entry.Ref.Fence, Grace: durationpb.New(grace)})
 		return err
 	})
@@ -162,13 +162,13 @@ func (r *running) Cancel(ctx context.Context, grace time.Duration) error {
 
 // call talks to the runner. The socket's path may be too long for an address, so
 // it is reached through the open directory.
-func (r *running) call(do func(runnerv1.RunnerServiceClient) error) error {
+func (r *running) call(ctx context.Context, do func(runnerv1.RunnerServiceClient) error) error {
 	dir, err := os.Open(r.entry.Dir)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = dir.Close() }()
-	conn, err := net.DialTimeout("unix", fmt.Sprintf("/proc/self/fd/%d/sock", dir.Fd()), 5*time.Second)
+	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/sock", dir.Fd()))
 	if err != nil {
 		return err
 	}
