@@ -29,9 +29,10 @@ install: ## Install what is missing on this machine (Debian: apt; else says what
 	@deploy/install
 
 .PHONY: build
-build: web ## Build bin/cronium-hub, cronium-runner and cronium
+build: web ## Build bin/cronium-hub, cronium-agent, cronium-runner and cronium
 	@mkdir -p bin
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium-hub ./hub/cmd/hub
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium-agent ./agent/cmd/agent
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium-runner ./agent/cmd/runner
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium ./sdk/cmd/cronium
 

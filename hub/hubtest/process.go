@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -45,7 +46,7 @@ func (p *Process) Start() {
 		p.t.Fatal(err)
 	}
 	defer func() { _ = out.Close() }()
-	cmd := exec.Command(p.path, p.args...)
+	cmd := exec.CommandContext(context.Background(), p.path, p.args...) // ended by the clean-up, in its own way
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	// A test that is killed takes its processes along; a test that kills one of

@@ -1,5 +1,3 @@
-//go:build e2e
-
 // Package e2e drives the dashboard in a real Chromium against a real hub and agent.
 package e2e
 
