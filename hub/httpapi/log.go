@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,11 +17,11 @@ import (
 )
 
 func (a *API) getRunLog(ctx context.Context, c *call, in *runLogInput) (*output[Log], error) {
-	id, attempt, err := a.findAttempt(ctx, c, in.Run, in.Attempt)
+	of, err := a.findAttempt(ctx, c, in.Run, in.Attempt)
 	if err != nil {
 		return nil, err
 	}
-	lines, head, err := a.logs.Lines(ctx, id, int32(attempt), in.From, in.Limit)
+	lines, head, err := a.logs.Lines(ctx, of.run, of.number, in.From, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -40,24 +41,32 @@ func showLine(line runlog.Line) LogLine {
 	return l
 }
 
+// attemptRef is whose log is read.
+type attemptRef struct {
+	run    uuid.UUID
+	number int32 // 0: the run has no attempt yet
+	ended  bool  // its result is known; the rest of its log may follow
+}
+
 // findAttempt finds the run in the caller's project, and its last attempt unless
-// one is named. Attempt 0 is a run that has none yet.
-func (a *API) findAttempt(ctx context.Context, c *call, public string, attempt int) (uuid.UUID, int, error) {
+// one is named.
+func (a *API) findAttempt(ctx context.Context, c *call, public string, attempt int) (attemptRef, error) {
 	id, err := run.ParseID(public)
 	if err != nil {
-		return uuid.Nil, 0, err
+		return attemptRef{}, err
 	}
 	r, err := a.runs.Get(ctx, c.project.ID, id)
 	if err != nil {
-		return uuid.Nil, 0, err
+		return attemptRef{}, err
 	}
 	if attempt == 0 {
 		attempt = r.Attempt
 	}
 	if attempt < 0 || attempt > r.Attempt {
-		return uuid.Nil, 0, ErrNotFound.With("The run has %d attempts", r.Attempt).At("attempt")
+		return attemptRef{}, ErrNotFound.With("The run has %d attempts", r.Attempt).At("attempt")
 	}
-	return id, attempt, nil
+	i := slices.IndexFunc(r.Attempts, func(t run.Attempt) bool { return t.Number == attempt })
+	return attemptRef{id, int32(attempt), i >= 0 && r.Attempts[i].State == "finished"}, nil
 }
 
 func (a *API) rawLogRoute() *route {
@@ -76,38 +85,53 @@ var streamChoices = map[string][]frame.Stream{
 
 func (a *API) getRunLogRaw(w http.ResponseWriter, r *http.Request) {
 	ctx, c := r.Context(), callFrom(r.Context())
-	id, attempt, streams, err := a.rawLogRequest(ctx, c, r)
+	of, streams, err := a.rawLogRequest(ctx, c, r)
 	if err != nil {
 		c.problem(ctx, err).write(w)
 		return
 	}
+	if of.ended {
+		a.awaitRest(ctx, of)
+	}
 	// A log is the work of a stranger's script: no browser may take it for a page.
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", fmt.Sprintf("%s-%d.log", run.FormatID(id), attempt)))
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", fmt.Sprintf("%s-%d.log", run.FormatID(of.run), of.number)))
 	out := &patient{ResponseWriter: w, api: a}
-	if err := a.logs.Raw(ctx, id, int32(attempt), streams, out); err != nil {
+	if err := a.logs.Raw(ctx, of.run, of.number, streams, out); err != nil {
 		a.abort(ctx, c, w, out, err)
 	}
 }
 
-func (a *API) rawLogRequest(ctx context.Context, c *call, r *http.Request) (id uuid.UUID, attempt int, streams []frame.Stream, err error) {
+// restTimeout is how long a download waits for the rest of an ended attempt's log.
+// An agent that is connected sends it within a moment; one that is not may never.
+const restTimeout = 15 * time.Second
+
+// awaitRest makes a download that is asked for right after the end a whole one.
+func (a *API) awaitRest(ctx context.Context, of attemptRef) {
+	ctx, cancel := context.WithTimeout(ctx, restTimeout)
+	defer cancel()
+	_ = a.logs.AwaitComplete(ctx, of.run, of.number) // what is there is given then
+}
+
+func (a *API) rawLogRequest(ctx context.Context, c *call, r *http.Request) (of attemptRef, streams []frame.Stream, err error) {
 	query := r.URL.Query()
 	for name := range query {
 		if name != "attempt" && name != "stream" {
-			return id, 0, nil, ErrInvalidParameter.With("Unknown parameter '%s'", clip(name, 64)).At(clip(name, 64))
+			return of, nil, ErrInvalidParameter.With("Unknown parameter '%s'", clip(name, 64)).At(clip(name, 64))
 		}
 	}
+	var attempt int
 	if text := query.Get("attempt"); text != "" {
 		if attempt, err = strconv.Atoi(text); err != nil || attempt < 1 {
-			return id, 0, nil, ErrInvalidParameter.With("attempt must be a whole number from 1").At("attempt")
+			return of, nil, ErrInvalidParameter.With("attempt must be a whole number from 1").At("attempt")
 		}
 	}
-	streams, ok := streamChoices[query.Get("stream")]
-	if !ok {
-		return id, 0, nil, ErrInvalidParameter.With("stream must be all, stdout or stderr").At("stream")
+	streams, known := streamChoices[query.Get("stream")]
+	if !known {
+		return of, nil, ErrInvalidParameter.With("stream must be all, stdout or stderr").At("stream")
 	}
-	id, attempt, err = a.findAttempt(ctx, c, r.PathValue("run"), attempt)
-	return id, attempt, streams, err
+	of, err = a.findAttempt(ctx, c, r.PathValue("run"), attempt)
+	return of, streams, err
 }
 
 // abort ends an answer that failed. When bytes are out already the connection is

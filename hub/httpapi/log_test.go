@@ -97,6 +97,29 @@ func TestTheRawLogIsExactlyWhatTheScriptWrote(t *testing.T) {
 	}
 }
 
+// A result overtakes the log that was sent before it, and a download right after
+// the end must be whole all the same.
+func TestADownloadWaitsForTheRestOfAnEndedLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.newRun(w.ours)
+	agent, ref := w.begin(w.ours, r.ID)
+	off := w.print(ref, 0, frame.Stdout, "one\n")
+	rest := frame.Append(nil, frame.Stdout, time.UnixMilli(1_700_000_000_123), []byte("two\n"))
+	w.finish(agent, ref, off+int64(len(rest)))
+	got := make(chan string)
+	go func() { got <- string(w.do("GET", "/api/v1/projects/default/runs/"+r.Public()+"/log/raw", "").body) }()
+	select {
+	case early := <-got:
+		t.Fatalf("the download ended with %q before the log did", early)
+	case <-time.After(300 * time.Millisecond):
+	}
+	w.print(ref, off, frame.Stdout, "two\n")
+	if body := <-got; body != "one\ntwo\n" {
+		t.Errorf("the download is %q, want both lines", body)
+	}
+}
+
 // A client that reads nothing must delay nobody else and cost little.
 func TestASlowSocketWaitsAlone(t *testing.T) {
 	t.Parallel()

@@ -58,6 +58,26 @@ func (s *Store) Follow(ctx context.Context, run uuid.UUID, attempt int32, fromLi
 	return nil
 }
 
+// AwaitComplete returns when the log is complete, or with the cause of ctx's end.
+func (s *Store) AwaitComplete(ctx context.Context, run uuid.UUID, attempt int32) error {
+	bell, cancel := s.bell.Subscribe(topic(run))
+	defer cancel()
+	tick := time.NewTicker(s.poll)
+	defer tick.Stop()
+	for {
+		head, err := s.Head(ctx, run, attempt)
+		if err != nil || head.Complete {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-bell:
+		case <-tick.C:
+		}
+	}
+}
+
 // give hands on everything up to the head in batches; the last may be empty.
 func (c *scanner) give(ctx context.Context, head Head, fn func([]Line, Head) error) error {
 	for {
