@@ -30,7 +30,7 @@ type wanted struct {
 }
 
 // Validate checks definitions without writing anything. Errors name the field as
-// a path from the job's spec: "schedules[0].cron".
+// a path in the definition: "spec.schedules[0].cron".
 func Validate(definitions []Definition) error {
 	_, err := prepare(definitions, time.Time{})
 	return err
@@ -48,7 +48,7 @@ func prepare(definitions []Definition, anchor time.Time) ([]wanted, error) {
 			err = ErrDefinition.With("Two schedules are called %q", w.Name).At("name")
 		}
 		if err != nil {
-			return nil, at(fmt.Sprintf("schedules[%d]", i), err)
+			return nil, at(fmt.Sprintf("spec.schedules[%d]", i), err)
 		}
 		names[w.Name] = true
 		all[i] = w
@@ -174,7 +174,7 @@ func compare(have []db.LockOfJobRow, all []wanted, now time.Time) (c changes, er
 			err = c.addOne(w, now)
 		}
 		if err != nil {
-			return c, at(fmt.Sprintf("schedules[%d]", i), err)
+			return c, at(fmt.Sprintf("spec.schedules[%d]", i), err)
 		}
 	}
 	for _, h := range old {

@@ -502,15 +502,15 @@ func TestApplyErrorsNameTheSchedule(t *testing.T) {
 		code, field string
 		detail      string
 	}{
-		{"text", []Definition{good, {Name: "a", Cron: "61 * * * *"}}, "invalid_schedule", "schedules[1].cron", "Minute 61 is out of range 0–59"},
-		{"zone", []Definition{{Name: "a", Cron: "@daily", Zone: "Europe/Berln"}}, "unknown_timezone", "schedules[0].zone", "Europe/Berln"},
-		{"gap", []Definition{{Name: "a", Cron: "@daily", Gap: "x"}}, "invalid_schedule", "schedules[0].gap", "shift or skip"},
-		{"overlap", []Definition{{Name: "a", Cron: "@daily", Overlap: "queue"}}, "invalid_schedule", "schedules[0].overlap", "allow or skip"},
-		{"catch-up", []Definition{{Name: "a", Cron: "@daily", CatchUp: "some"}}, "invalid_schedule", "schedules[0].catch_up", "none, last or all"},
-		{"name", []Definition{{Name: "A b", Cron: "@daily"}}, "invalid_schedule", "schedules[0].name", "lower-case"},
-		{"twice", []Definition{good, good}, "invalid_schedule", "schedules[1].name", `Two schedules are called "good"`},
-		{"over", []Definition{{Name: "a", Cron: "@at 2020-01-01T00:00:00"}}, "invalid_schedule", "schedules[0].cron", "2020-01-01T00:00:00 is over"},
-		{"NUL", []Definition{{Name: "a", Cron: "@daily", Inputs: map[string]any{"x": "a\x00b"}}}, "invalid_schedule", "schedules[0].inputs", "NUL"},
+		{"text", []Definition{good, {Name: "a", Cron: "61 * * * *"}}, "invalid_schedule", "spec.schedules[1].cron", "Minute 61 is out of range 0–59"},
+		{"zone", []Definition{{Name: "a", Cron: "@daily", Zone: "Europe/Berln"}}, "unknown_timezone", "spec.schedules[0].zone", "Europe/Berln"},
+		{"gap", []Definition{{Name: "a", Cron: "@daily", Gap: "x"}}, "invalid_schedule", "spec.schedules[0].gap", "shift or skip"},
+		{"overlap", []Definition{{Name: "a", Cron: "@daily", Overlap: "queue"}}, "invalid_schedule", "spec.schedules[0].overlap", "allow or skip"},
+		{"catch-up", []Definition{{Name: "a", Cron: "@daily", CatchUp: "some"}}, "invalid_schedule", "spec.schedules[0].catch_up", "none, last or all"},
+		{"name", []Definition{{Name: "A b", Cron: "@daily"}}, "invalid_schedule", "spec.schedules[0].name", "lower-case"},
+		{"twice", []Definition{good, good}, "invalid_schedule", "spec.schedules[1].name", `Two schedules are called "good"`},
+		{"over", []Definition{{Name: "a", Cron: "@at 2020-01-01T00:00:00"}}, "invalid_schedule", "spec.schedules[0].cron", "2020-01-01T00:00:00 is over"},
+		{"NUL", []Definition{{Name: "a", Cron: "@daily", Inputs: map[string]any{"x": "a\x00b"}}}, "invalid_schedule", "spec.schedules[0].inputs", "NUL"},
 		{"too many", make([]Definition, MaxPerJob+1), "invalid_schedule", "schedules", "at most 100"},
 	}
 	for _, c := range cases {
