@@ -75,6 +75,25 @@ func (w *World) AddAgent(name string, labels map[string]string) {
 	})
 }
 
+// Start puts a job with this script and starts a run of it.
+func (w *World) Start(d client.Definition) client.Run {
+	w.t.Helper()
+	if _, err := w.Client.PutJob(w.t.Context(), "default", d, client.PutOptions{}); err != nil {
+		w.t.Fatalf("put %s: %v", d.Metadata.Name, err)
+	}
+	run, err := w.Client.StartRun(w.t.Context(), "default", d.Metadata.Name, client.RunRequest{})
+	if err != nil {
+		w.t.Fatalf("start %s: %v", d.Metadata.Name, err)
+	}
+	return run
+}
+
+// Finish waits until the run is over and returns it.
+func (w *World) Finish(id string, patience time.Duration) client.Run {
+	w.t.Helper()
+	return finish(w.t, w.Client, id, patience)
+}
+
 // start runs a loop until the test ends, and closes after it.
 func (w *World) start(run func(context.Context) error, closeAll func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))

@@ -128,11 +128,16 @@ func (m *Machine) PostgresPID() int {
 }
 
 // Finish waits until the run is over and returns it.
-func (m *Machine) Finish(ctx context.Context, id string, patience time.Duration) client.Run {
+func (m *Machine) Finish(id string, patience time.Duration) client.Run {
 	m.t.Helper()
+	return finish(m.t, m.Client, id, patience)
+}
+
+func finish(t testing.TB, c *client.Client, id string, patience time.Duration) client.Run {
+	t.Helper()
 	var run client.Run
-	Eventually(m.t, patience, "run "+id+" is over", func() (err error) {
-		if run, err = m.Client.Run(ctx, "default", id); err == nil && !run.Final() {
+	Eventually(t, patience, "run "+id+" is over", func() (err error) {
+		if run, err = c.Run(t.Context(), "default", id); err == nil && !run.Final() {
 			err = fmt.Errorf("it is %s (%+v)", run.State, run.Reason)
 		}
 		return err

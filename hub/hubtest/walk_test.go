@@ -63,13 +63,7 @@ func TestWalkOneAScheduleFiresAndALineAppearsInABrowser(t *testing.T) {
 		t.Errorf("the followed log is\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 
-	var done client.Run
-	hubtest.Eventually(t, 30*time.Second, "the run is over", func() (err error) {
-		if done, err = w.Client.Run(t.Context(), "default", run.ID); err == nil && !done.Final() {
-			err = errors.New(done.State)
-		}
-		return err
-	})
+	done := w.Finish(run.ID, 30*time.Second)
 	if done.State != "succeeded" || done.ExitCode == nil || *done.ExitCode != 0 || done.Attempt != 1 || done.Host != "host-1" {
 		t.Errorf("the run ended as %+v, want succeeded with exit code 0 at the first attempt on host-1", done.RunSummary)
 	}

@@ -53,11 +53,11 @@ func TestKillNineLosesNothing(t *testing.T) {
 
 	var checked int
 	for id, exit := range started {
-		checkRun(t, m.Finish(t.Context(), id, 3*time.Minute), exit)
+		checkRun(t, m.Finish(id, 3*time.Minute), exit)
 	}
 	runs := allRuns(t, m)
 	for _, summary := range runs {
-		run := m.Finish(t.Context(), summary.ID, 3*time.Minute)
+		run := m.Finish(summary.ID, 3*time.Minute)
 		checkWitness(t, m, dir, run)
 		checked++
 	}
