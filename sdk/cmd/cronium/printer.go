@@ -89,7 +89,5 @@ func (p *printer) end() {
 		p.a.Printf("\n")
 		p.open, p.shown = 0, ""
 	}
-	if p.a.Colour {
-		p.a.Printf("\x1b[0m")
-	}
+	p.a.Restore()
 }

@@ -39,7 +39,7 @@ func overrides(r rune) bool {
 // characters, but for the tab, become their pictures; a carriage return at the
 // end goes.
 func Line(text string, colour bool) string {
-	text = strings.TrimSuffix(text, "\r")
+	text = strings.TrimSuffix(strings.ToValidUTF8(text, "\uFFFD"), "\r")
 	if !strings.ContainsFunc(text, func(r rune) bool { return r != '\t' && (r < 0x20 || (r >= 0x7f && r <= 0x9f)) }) {
 		return text
 	}

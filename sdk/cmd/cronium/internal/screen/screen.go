@@ -141,6 +141,15 @@ const (
 	Strong Style = "1"
 )
 
+// Restore ends whatever colour a log has left on, and moves nothing.
+func (s *Screen) Restore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Colour {
+		_, _ = s.out.WriteString("\x1b[0m") // its error comes again at Flush
+	}
+}
+
 // Paint colours text when colours are welcome.
 func (s *Screen) Paint(style Style, text string) string {
 	if !s.Colour || style == Plain || text == "" {
