@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -30,14 +31,15 @@ type loginCmd struct {
 func (loginCmd) Help() string {
 	return examples(
 		"cronium login https://cronium.example.com --email you@example.com", "asks for the password",
-		"pass show cronium | cronium login 127.0.0.1:8420 --email you@example.com --password-stdin", "")
+		"pass show cronium | cronium login 127.0.0.1:8420 --email you@example.com --password-stdin", "",
+		"cronium login https://cronium.example.com", "goes back to a hub that you are signed in to, without a question")
 }
 
 func (l *loginCmd) Run(a *app) error {
-	if err := a.readAccount(); err != nil {
+	if err := a.readBook(); err != nil {
 		return err
 	}
-	address := cmp.Or(l.URL, a.env("CRONIUM_URL"), a.account.URL, "http://127.0.0.1:8420")
+	address := cmp.Or(l.URL, a.env("CRONIUM_URL"), a.book.Current, "http://127.0.0.1:8420")
 	hub, err := a.connect(address, "")
 	if err != nil {
 		return err
@@ -46,20 +48,16 @@ func (l *loginCmd) Run(a *app) error {
 	if u, err := client.ParseURL(hub.URL()); err == nil && u.Scheme == "http" && !client.Loopback(u.Hostname()) {
 		a.Say("warning: %s is not encrypted; everybody on the way can read the password", hub.URL())
 	}
-	var account login.Account
-	if l.TokenStdin {
-		account, err = l.byToken(a)
-	} else {
-		account, err = l.byPassword(a)
-	}
+	before := a.book.At(hub.URL())
+	account, err := l.account(a, before)
 	if err != nil {
 		return err
 	}
-	before := a.account
-	if err := login.Write(a.file, account); err != nil {
+	a.book.Put(account)
+	if err := login.Write(a.file, a.book); err != nil {
 		return err
 	}
-	if before.TokenID != "" && sameHub(before.URL, account.URL) && before.Token != account.Token {
+	if before.TokenID != "" && before.Token != account.Token {
 		_ = hub.As(before.Token).RevokeToken(a.ctx, before.TokenID) // it expires by itself
 	}
 	a.Say("Signed in to %s as %s. The token is in %s.", account.URL, screen.Name(account.Email), a.file)
@@ -67,6 +65,22 @@ func (l *loginCmd) Run(a *app) error {
 		a.Say("warning: CRONIUM_TOKEN is set and wins over it")
 	}
 	return nil
+}
+
+// account is who signs in: by the token of before when nothing else is said and
+// it is still good.
+func (l *loginCmd) account(a *app, before login.Account) (login.Account, error) {
+	switch {
+	case l.TokenStdin:
+		return l.byToken(a)
+	case before.Token != "" && l.Email == "" && !l.PasswordStdin:
+		me, err := a.hub.As(before.Token).Me(a.ctx)
+		if p, refused := problem.As(err); !refused || p.Status != http.StatusUnauthorized {
+			before.Email = me.Email
+			return before, err
+		}
+	}
+	return l.byPassword(a)
 }
 
 func (l *loginCmd) byPassword(a *app) (login.Account, error) {
@@ -172,31 +186,36 @@ func readSecret(r io.Reader) (string, error) {
 type logoutCmd struct{}
 
 func (logoutCmd) Help() string {
-	return examples("cronium logout", "", "XDG_CONFIG_HOME=/etc/backup cronium logout", "of another configuration")
+	return examples("cronium logout", "", "CRONIUM_URL=https://cronium.example.com cronium logout", "of another hub than the current one")
 }
 
 func (logoutCmd) Run(a *app) error {
-	if err := a.readAccount(); err != nil {
+	if err := a.readBook(); err != nil {
 		return err
 	}
-	if a.account.Token == "" {
+	account := a.kept(cmp.Or(a.env("CRONIUM_URL"), a.book.Current))
+	if account.Token == "" {
 		a.Say("You were not signed in.")
 		return nil
 	}
-	hub, err := a.connect(a.account.URL, a.account.Token)
-	if err == nil && a.account.TokenID != "" {
-		err = hub.RevokeToken(a.ctx, a.account.TokenID)
+	hub, err := a.connect(account.URL, account.Token)
+	if err == nil && account.TokenID != "" {
+		err = hub.RevokeToken(a.ctx, account.TokenID)
 	}
-	if forgot := login.Forget(a.file); forgot != nil {
+	a.book.Drop(account.URL)
+	if forgot := login.Write(a.file, a.book); forgot != nil {
 		return forgot
 	}
-	if p, ok := problem.As(err); ok && p.Status == 401 {
+	if p, ok := problem.As(err); ok && p.Status == http.StatusUnauthorized {
 		err = nil // it was no good any more
 	}
 	if err != nil {
 		a.Say("warning: the token is forgotten here but the hub did not revoke it (%s); it expires by itself", screen.Name(firstLine(err)))
 	}
-	a.Say("Signed out of %s.", a.account.URL)
+	a.Say("Signed out of %s.", account.URL)
+	for _, other := range a.book.Accounts {
+		a.Say("You are still signed in to %s.", other.URL)
+	}
 	return nil
 }
 

@@ -22,16 +22,18 @@ type applyCmd struct {
 
 func (applyCmd) Help() string {
 	return examples("cronium apply -f examples/", "",
-		"cronium apply -f jobs/ --dry-run --detailed-exitcode", "0: nothing to do, 2: changes pending, 1: wrong")
+		"cronium apply -f jobs/ --dry-run --detailed-exitcode", "0: nothing to do, 2: changes pending, 1: wrong or not applicable")
 }
 
 // planned is what becomes of one definition. Its JSON is the output of apply.
 type planned struct {
-	Change  string `json:"change"` // created, updated, unchanged or failed
+	Change  string `json:"change"`  // created, updated, unchanged or failed
+	Applied bool   `json:"applied"` // the hub has it; false after --dry-run and after a failure of any
 	Name    string `json:"name"`
 	Project string `json:"project"`
 	Version int    `json:"version,omitempty"`
 	File    string `json:"file"`
+	Error   string `json:"error,omitempty"` // why it failed
 
 	body client.Definition
 	err  error
@@ -43,7 +45,7 @@ func (c *applyCmd) Run(a *app) error {
 	}
 	plan, err := c.read(a)
 	if err != nil {
-		return err
+		return c.unreadable(a, err)
 	}
 	hub, err := a.client()
 	if err != nil {
@@ -62,6 +64,21 @@ func (c *applyCmd) Run(a *app) error {
 		return err
 	}
 	return c.outcome(a, plan)
+}
+
+// unreadable ends with 2, like everything that the user wrote wrongly, unless 2
+// was asked to mean pending changes.
+func (c *applyCmd) unreadable(a *app, err error) error {
+	explain(a.Screen, err, a.Debug)
+	a.Say("Nothing was changed.")
+	return &exitError{c.wrong()}
+}
+
+func (c *applyCmd) wrong() int {
+	if c.DetailedExitcode {
+		return exitFailed
+	}
+	return exitUsage
 }
 
 func (c *applyCmd) read(a *app) ([]*planned, error) {
@@ -125,10 +142,11 @@ func (c *applyCmd) put(a *app, hub *client.Client, plan []*planned, dry bool) er
 			if !ok || known.Status >= 500 || exitCode(err) == exitDenied {
 				return fmt.Errorf("apply job %s: %w", p.Name, err)
 			}
-			p.Change, p.err = "failed", err
+			sentence, _ := words(err)
+			p.Change, p.Applied, p.Error, p.err = "failed", false, sentence, err
 			continue
 		}
-		p.Change = done.Change
+		p.Change, p.Applied = done.Change, !dry || done.Change == "unchanged"
 		if dry {
 			for _, warning := range done.Warnings {
 				a.Say("warning: %s: job %q: %s", screen.Name(p.File), p.Name, screen.Name(warning.Detail))
@@ -200,7 +218,7 @@ func (c *applyCmd) outcome(a *app, plan []*planned) error {
 		if p.Change != "unchanged" {
 			changes++
 		}
-		if p.Version > 0 && p.Change != "unchanged" {
+		if p.Applied && p.Change != "unchanged" {
 			done++
 		}
 	}
@@ -212,8 +230,8 @@ func (c *applyCmd) outcome(a *app, plan []*planned) error {
 			a.Say("Nothing was changed.")
 		}
 		code := exitCode(first)
-		if code == exitUsage { // 2 means pending changes here
-			code = exitFailed
+		if code == exitUsage {
+			code = c.wrong()
 		}
 		return &exitError{code}
 	case c.DetailedExitcode && changes > 0:

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 
 // globals are the flags of every command.
 type globals struct {
-	Project string `short:"p" env:"CRONIUM_PROJECT" default:"default" placeholder:"NAME" predict:"project" help:"Project to work in ($$CRONIUM_PROJECT)."`
+	Project string `short:"p" env:"CRONIUM_PROJECT" default:"default" placeholder:"NAME" predict:"project" help:"Project to work in."`
 	Output  string `short:"o" enum:"table,json,jsonl,name," default:"" placeholder:"FORMAT" help:"Output: table, json, jsonl or name."`
 	JSON    bool   `name:"json" help:"The same as -o json: the shape of the API."`
 	Wide    bool   `help:"Shorten nothing in tables."`
@@ -32,8 +33,8 @@ type globals struct {
 }
 
 type cli struct {
-	globals
-	Version kong.VersionFlag `help:"Print the version."`
+	globals `group:"Flags of every command:"`
+	Version kong.VersionFlag `group:"Flags of every command:" help:"Print the version."`
 
 	Run       runCmd       `cmd:"" help:"Run a job."`
 	Logs      logsCmd      `cmd:"" help:"Print or follow the log of a run."`
@@ -57,14 +58,14 @@ type cli struct {
 type app struct {
 	globals
 	*screen.Screen
-	ctx     context.Context
-	env     func(string) string
-	now     func() time.Time
-	zone    *time.Location
-	model   *kong.Application
-	account login.Account
-	file    string // where the account is kept
-	hub     *client.Client
+	ctx   context.Context
+	env   func(string) string
+	now   func() time.Time
+	zone  *time.Location
+	model *kong.Application
+	book  login.Book
+	file  string // where the book is kept
+	hub   *client.Client
 }
 
 const description = "Run jobs on your hosts, on schedules, and see what happened."
@@ -81,10 +82,7 @@ func run(ctx context.Context, args []string) int {
 		explain(out, err, true)
 		return exitFailed
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(asked(args))
 	if exited >= 0 { // --help or --version
 		_ = out.Flush()
 		return exited
@@ -108,6 +106,18 @@ func run(ctx context.Context, args []string) int {
 	return exitCode(err)
 }
 
+// asked is the command line with the two ways to ask for help that are no flags:
+// nothing at all, and help as the first word.
+func asked(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	}
+	return args
+}
+
 // quietIn looks for -q before anything is parsed, because parsing may talk.
 func quietIn(args []string) bool {
 	for _, a := range args {
@@ -124,7 +134,7 @@ func quietIn(args []string) bool {
 func parseError(err error) error {
 	e, ok := errors.AsType[*kong.ParseError](err)
 	if !ok || e.Context == nil || e.Context.Selected() == nil {
-		return usage("Run cronium --help for the commands.", "%s", err)
+		return usage("Run cronium --help for the commands.", "%s", unknownCommand(err.Error()))
 	}
 	at := e.Context.Selected()
 	text := err.Error()
@@ -140,7 +150,41 @@ func parseError(err error) error {
 			text += fmt.Sprintf(", did you mean %q?", best)
 		}
 	}
-	return usage("Run cronium "+commandPath(at)+" --help for the flags and examples.", "%s", text)
+	return usage("Run cronium "+commandPath(at)+" --help for the flags and examples.", "%s", plainly(text))
+}
+
+// unknownCommand is what the parser says of the first word.
+func unknownCommand(text string) string {
+	if rest, ok := strings.CutPrefix(text, "unexpected argument "); ok {
+		word, near, found := strings.Cut(rest, ", did you mean ")
+		if text = fmt.Sprintf("there is no command %q", word); found {
+			text += ", did you mean " + near
+		}
+	}
+	if strings.HasPrefix(text, "expected one of ") {
+		return "the command is missing"
+	}
+	return text
+}
+
+// plainly is what the parser says of a command's arguments and flags, in words
+// that need no knowledge of it.
+func plainly(text string) string {
+	if names, ok := strings.CutPrefix(text, "missing flags: "); ok {
+		return names + " is missing"
+	}
+	if what, ok := strings.CutPrefix(text, "expected \"<"); ok {
+		return "<" + strings.NewReplacer(`"`, "", " ...", "").Replace(what) + " is missing"
+	}
+	if strings.Contains(text, " must be one of ") {
+		return strings.NewReplacer(`","`, ", ", `of "`, "of ", `" but got`, ", not").Replace(strings.ReplaceAll(text, `,""`, ""))
+	}
+	flag, _, bad := strings.Cut(text, ": expected duration but got ")
+	if _, value, quoted := strings.Cut(text, `but got "`); bad && quoted {
+		value, _, _ = strings.Cut(value, `"`)
+		return fmt.Sprintf("%s %q is not a duration: write it with a unit, like 90s, 5m or 2h", flag, value)
+	}
+	return text
 }
 
 // prepare settles what follows from the flags and the environment.
@@ -169,15 +213,15 @@ func (a *app) client() (*client.Client, error) {
 	if a.hub != nil {
 		return a.hub, nil
 	}
-	if err := a.readAccount(); err != nil {
+	if err := a.readBook(); err != nil {
 		return nil, err
 	}
-	address, token := cmp.Or(a.env("CRONIUM_URL"), a.account.URL), a.env("CRONIUM_TOKEN")
+	address, token := cmp.Or(a.env("CRONIUM_URL"), a.book.Current), a.env("CRONIUM_TOKEN")
 	if address == "" {
 		return nil, errNotSignedIn.With("You are not signed in to a hub")
 	}
-	if token == "" && sameHub(address, a.account.URL) {
-		token = a.account.Token
+	if token == "" {
+		token = a.kept(address).Token
 	}
 	if token == "" {
 		return nil, errNotSignedIn.With("You are not signed in to %s", address).Hinted("Run cronium login %s, or set CRONIUM_TOKEN.", address)
@@ -208,7 +252,7 @@ func failure(err error) string {
 	return ": " + screen.Name(err.Error())
 }
 
-func (a *app) readAccount() error {
+func (a *app) readBook() error {
 	path, err := login.Path(a.env)
 	if err != nil {
 		if a.env("CRONIUM_TOKEN") != "" {
@@ -217,22 +261,22 @@ func (a *app) readAccount() error {
 		return err
 	}
 	a.file = path
-	if a.account, err = login.Read(path); err != nil {
+	if a.book, err = login.Read(path); err != nil {
 		return &hinted{err, "Remove the file and sign in again."}
 	}
-	if a.account.Token != "" && login.Exposed(path) {
+	if len(a.book.Accounts) > 0 && login.Exposed(path) {
 		a.Say("warning: others can read %s; run chmod 600 on it", path)
 	}
 	return nil
 }
 
-func sameHub(one, other string) bool {
-	u, err := client.ParseURL(one)
+// kept is the account of a hub, however its address is written.
+func (a *app) kept(address string) login.Account {
+	u, err := client.ParseURL(address)
 	if err != nil {
-		return false
+		return login.Account{}
 	}
-	v, err := client.ParseURL(other)
-	return err == nil && u.String() == v.String()
+	return a.book.At(u.String())
 }
 
 // link is the address of a page of the dashboard.

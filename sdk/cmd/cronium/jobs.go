@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,7 +103,7 @@ func (a *app) showJob(j client.Job) {
 		retries = strings.TrimSpace(fmt.Sprintf("%d %s %s", r.Max, r.Backoff, r.Delay))
 	}
 	a.fields("name", screen.Name(j.Name), "state", a.painted(j.State), "version", fmt.Sprint(j.Version), "labels", labels(j.Labels),
-		"language", screen.Name(j.Spec.Script.Language), "script", fmt.Sprintf("%d lines", strings.Count(j.Spec.Script.Source, "\n")),
+		"language", screen.Name(j.Spec.Script.Language), "script", lineCount(j.Spec.Script.Source),
 		"target", target, "timeout", screen.Name(j.Spec.Timeout), "retries", screen.Name(retries),
 		"updated", a.moment(j.UpdatedAt)+" by "+screen.Name(j.UpdatedBy), "page", a.link("jobs", j.Name))
 	if len(j.Spec.Inputs) > 0 {
@@ -112,6 +113,14 @@ func (a *app) showJob(j client.Job) {
 		a.Printf("\n")
 		a.scheduleTable(j.Schedules)
 	}
+}
+
+func lineCount(source string) string {
+	n := len(slices.Collect(strings.Lines(source)))
+	if n == 1 {
+		return "1 line"
+	}
+	return fmt.Sprintf("%d lines", n)
 }
 
 func (a *app) showInputs(inputs map[string]client.Input) {

@@ -40,11 +40,13 @@ func (l *logsCmd) Run(a *app) error {
 	}
 	switch {
 	case l.Raw:
-		return l.raw(a, hub, id)
+		err = l.raw(a, hub, id)
 	case l.Follow:
-		return l.follow(a, hub, id, from)
+		err = l.follow(a, hub, id, from)
+	default:
+		err = l.print(a, hub, id, from, to)
 	}
-	return l.print(a, hub, id, from, to)
+	return runMissing(err, id)
 }
 
 // check refuses flags that contradict each other and reads the range.

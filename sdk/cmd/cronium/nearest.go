@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/cronium/cronium/sdk/client"
 	"github.com/cronium/cronium/sdk/problem"
@@ -61,6 +62,13 @@ func nearest(word string, names []string) string {
 	for _, name := range names {
 		if d := distance(word, name, least); d < least {
 			best, least = name, d
+		}
+	}
+	if best == "" && word != "" {
+		for _, name := range names { // the beginning of one
+			if strings.HasPrefix(name, word) {
+				return name
+			}
 		}
 	}
 	return best

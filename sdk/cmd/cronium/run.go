@@ -166,7 +166,8 @@ func (a *app) summary(r client.Run) {
 	}
 	a.Say("%s", line)
 	if o := r.Outcome; o != nil && r.State != client.Succeeded {
-		if o.Detail != "" {
+		// The line above has the exit code already.
+		if o.Detail != "" && (r.ExitCode == nil || o.Detail != fmt.Sprintf("exit code %d", *r.ExitCode)) {
 			a.Say("%s", screen.Name(o.Detail))
 		}
 		if o.Hint != "" {

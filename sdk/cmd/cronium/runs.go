@@ -87,10 +87,12 @@ func (r *runsGetCmd) Run(a *app) error {
 	}
 	run, err := hub.Run(a.ctx, a.Project, id)
 	if err != nil {
-		return err
+		return runMissing(err, id)
 	}
 	return one(a, run, run.ID, func() { a.showRun(run) })
 }
+
+var errNoRun = problem.New("no_run", http.StatusNotFound, "Run not found", "Check the id and the project; cronium runs lists them.")
 
 var errNoRuns = problem.New("no_runs", http.StatusNotFound, "No runs", "Run the job first.")
 
@@ -101,15 +103,36 @@ func (a *app) runID(name string) (string, error) {
 	}
 	page, err := a.hub.Runs(a.ctx, a.Project, client.RunFilter{Job: name}, client.Paging{Limit: 1})
 	if err != nil {
-		return "", err
+		return "", a.runOrJobMissing(err, name)
 	}
 	if len(page.Items) > 0 {
 		return page.Items[0].ID, nil
 	}
 	if _, err := a.hub.Job(a.ctx, a.Project, name); err != nil {
-		return "", a.jobMissing(err, name)
+		return "", a.runOrJobMissing(err, name)
 	}
 	return "", errNoRuns.With("job %q has not run yet", name).Hinted("Run it with cronium run %s.", name)
+}
+
+// runOrJobMissing names what is not there: what begins like a run's id is not
+// taken for a job.
+func (a *app) runOrJobMissing(err error, name string) error {
+	if p, ok := problem.As(err); ok && p.Status == http.StatusNotFound && strings.HasPrefix(name, "r_") {
+		return errNoRun.With("run %q not found: the id of a run has 28 characters", name)
+	}
+	return a.jobMissing(err, name)
+}
+
+// runMissing names the run when it is that which is not there.
+func runMissing(err error, id string) error {
+	p, ok := problem.As(err)
+	switch {
+	case !ok || p.Code != "not_found" || p.Field != "": // of a project, or an attempt of it
+		return err
+	case !isRunID(id):
+		return errNoRun.With("%q is not the id of a run", id).Hinted("cronium runs --job %s lists the runs of a job.", id)
+	}
+	return errNoRun.With("run %q not found", id)
 }
 
 func isRunID(s string) bool {
@@ -177,7 +200,7 @@ func (r *runsCancelCmd) Run(a *app) error {
 	return a.each(r.ID, func(id string) error {
 		run, err := hub.CancelRun(a.ctx, a.Project, id)
 		if err != nil {
-			return err
+			return runMissing(err, id)
 		}
 		return one(a, run, run.ID, func() {
 			if run.State == client.Cancelled {

@@ -39,7 +39,7 @@ func (s *schedulesLsCmd) Run(a *app) error {
 		return hub.Schedules(a.ctx, a.Project, s.Job, p)
 	})
 	if err != nil {
-		return err
+		return a.jobMissing(err, s.Job)
 	}
 	return list(a, page, a.scheduleView())
 }
@@ -112,7 +112,7 @@ func (s *schedulesNextCmd) Run(a *app) error {
 		return hub.Schedules(a.ctx, a.Project, s.Job, p)
 	})
 	if err != nil {
-		return err
+		return a.jobMissing(err, s.Job)
 	}
 	if len(page.Items) == 0 {
 		if _, err := hub.Job(a.ctx, a.Project, s.Job); err != nil {
@@ -294,7 +294,7 @@ func (a *app) schedule(name string) (client.Schedule, error) {
 		return a.hub.Schedules(a.ctx, a.Project, job, p)
 	})
 	if err != nil {
-		return client.Schedule{}, err
+		return client.Schedule{}, a.jobMissing(err, job)
 	}
 	names := make([]string, len(page.Items))
 	for i, s := range page.Items {

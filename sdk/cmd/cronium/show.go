@@ -191,8 +191,10 @@ func rough(d time.Duration) string {
 		return strconv.Itoa(int(d.Seconds())) + " s"
 	case d < time.Hour:
 		return strconv.Itoa(int(d.Minutes())) + " min"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d.Hours())) + " h"
 	}
-	return strconv.Itoa(int(d.Hours())) + " h"
+	return strconv.Itoa(int(d.Hours())/24) + " d"
 }
 
 // spent is a duration as people read it.
