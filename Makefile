@@ -28,6 +28,14 @@ help: ## Print this list
 install: ## Install what is missing on this machine (Debian: apt; else says what)
 	@deploy/install
 
+.PHONY: up
+up: install build ## Start a hub and an agent here, run the examples, stay until Ctrl-C
+	@deploy/up
+
+.PHONY: demo
+demo: install build ## The same, and end: 0 only if every example succeeded
+	@deploy/up --once
+
 .PHONY: build
 build: web ## Build bin/cronium-hub, cronium-agent, cronium-runner and cronium
 	@mkdir -p bin
@@ -49,23 +57,28 @@ web/node_modules/.package-lock.json: web/package-lock.json
 ## ---- work on it ----
 
 .PHONY: check
-check: deps test-go ## The everyday check: import rules, Go tests
+check: deps lint generate-diff test-go test-web ## The everyday check: import rules, lint, generated files, tests
 
 .PHONY: test
-test: install-test build check test-web ## Everything, from a fresh clone on a fresh machine
+test: install-test build check test-race test-whole ## Everything, from a fresh clone on a fresh machine
 
 .PHONY: install-test
 install-test: ## Install what the tests need on top (Chromium, Valkey)
 	@deploy/install --test
 
+# The tests in hub/hubtest start whole hubs and agents: they stand alone.
 .PHONY: test-go
-test-go: web/dist/index.html
-	go test ./...
+test-go: web/dist/index.html ## Go tests of the rooms
+	go test $$(go list ./... | grep -v /hub/hubtest)
 
 # Data races are looked for where goroutines meet.
 .PHONY: test-race
-test-race:
+test-race: ## The same for data races, where goroutines meet
 	CGO_ENABLED=1 go test -race ./agent/... ./hub/bus ./hub/run ./hub/runlog ./hub/schedule/... ./hub/dispatch ./hub/fleet ./hub/agentapi ./proto/...
+
+.PHONY: test-whole
+test-whole: build ## Whole hubs and agents: both walks, hostile scripts, the CLI, Chromium, kill -9, make demo
+	go test -count=1 -p 1 ./hub/hubtest/...
 
 .PHONY: test-web
 test-web: web/node_modules/.package-lock.json ## Types, lint, format and unit tests of the dashboard
