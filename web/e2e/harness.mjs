@@ -1,31 +1,55 @@
-// What every browser test starts from: a hub (given by the environment, or the miniature one), Chromium, a signed-in
-// page, and listeners that make console errors, policy reports and foreign requests fail the test.
+// What every browser test starts from: a running hub behind a wire that can be cut, Chromium, a signed-in page, and
+// listeners that make console errors, policy reports and foreign requests fail the test.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { connect, createServer } from 'node:net';
 import { chromium } from 'playwright-core';
-import { startMock } from './mock.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** The hub of the environment, which has an agent online. `cut` breaks every connection that pages have to it. */
 export async function hub() {
-  if (process.env.CRONIUM_URL) {
-    return {
-      url: process.env.CRONIUM_URL.replace(/\/$/, ''),
-      email: process.env.CRONIUM_EMAIL,
-      password: process.env.CRONIUM_PASSWORD,
-      real: true,
-      close: async () => {},
-    };
-  }
-  const mock = await startMock();
+  const { CRONIUM_URL, CRONIUM_EMAIL: email, CRONIUM_PASSWORD: password } = process.env;
+  if (!CRONIUM_URL || !email || !password)
+    throw new Error(
+      'Set CRONIUM_URL, CRONIUM_EMAIL and CRONIUM_PASSWORD to a hub with an agent, or run the Go test hub/hubtest/e2e, which starts both.',
+    );
+  return { email, password, ...(await wire(new URL(CRONIUM_URL))) };
+}
+
+async function wire({ protocol, hostname, port }) {
+  assert.equal(protocol, 'http:', 'the wire does not speak TLS: give the plain address of the hub');
+  const ends = new Set();
+  const server = createServer((near) => {
+    const far = connect(Number(port || 80), hostname);
+    for (const [end, other] of [
+      [near, far],
+      [far, near],
+    ]) {
+      ends.add(end);
+      end.setNoDelay(true);
+      end.on('error', () => {});
+      end.on('close', () => {
+        ends.delete(end);
+        other.destroy();
+      });
+      end.pipe(other);
+    }
+  });
+  const cut = () => {
+    const open = ends.size;
+    for (const end of ends) end.destroy();
+    return open / 2;
+  };
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: mock.url,
-    email: 'admin@example.org',
-    password: 'correct horse battery',
-    real: false,
-    mock,
-    close: mock.close,
+    url: `http://127.0.0.1:${server.address().port}`,
+    cut,
+    close: () => {
+      cut();
+      return new Promise((resolve) => server.close(resolve));
+    },
   };
 }
 
@@ -76,6 +100,45 @@ export async function signIn(page, at) {
   await page.locator('input[name=password]').fill(at.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Jobs', level: 1 }).waitFor();
+}
+
+/** Asks the API as the page would; an answer that is not 2xx is an error. */
+export const ask = (page, method, path, body) =>
+  page.evaluate(
+    async ([method, path, body]) => {
+      const answer = await fetch(`/api/v1${path}`, {
+        method,
+        headers: { 'Content-Type': 'application/json' },
+        body: body && JSON.stringify(body),
+      });
+      if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+      return answer.status === 204 ? null : answer.json();
+    },
+    [method, path, body],
+  );
+
+/** Makes a job of a script, or a new version of it. */
+export const define = (page, name, source, spec = {}) =>
+  ask(page, 'PUT', `/projects/default/jobs/${name}`, {
+    apiVersion: 'cronium/v1',
+    kind: 'Job',
+    metadata: { name },
+    spec: { script: { language: 'bash', source }, ...spec },
+  });
+
+/** Runs a job and returns the id of the run when it is over and its log is whole. */
+export async function finish(page, job, inputs = {}, patience = 120_000) {
+  const { id } = await ask(page, 'POST', `/projects/default/jobs/${job}/runs`, { inputs });
+  const end = Date.now() + patience;
+  for (;;) {
+    const run = await ask(page, 'GET', `/projects/default/runs/${id}`);
+    if (run.finished_at) {
+      const log = await ask(page, 'GET', `/projects/default/runs/${id}/log?attempt=${run.attempt}&limit=1`);
+      if (log.complete) return id;
+    }
+    if (Date.now() > end) throw new Error(`${job} did not end within ${patience} ms: ${JSON.stringify(run)}`);
+    await page.waitForTimeout(100);
+  }
 }
 
 /** Fails with the rules that a page breaks. */

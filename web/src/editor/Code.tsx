@@ -31,11 +31,9 @@ export default function Code({ value, language, label, readOnly = false, invalid
         doc: opening.current,
         extensions: [
           base,
-          readOnly
-            ? [EditorState.readOnly.of(true), EditorView.contentAttributes.of({ tabindex: '0' })]
-            : editing,
+          readOnly ? EditorState.readOnly.of(true) : editing,
           grammar.current.of([]),
-          EditorView.contentAttributes.of({ 'aria-label': label }),
+          EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
           EditorView.updateListener.of((u) => {
             if (u.docChanged) changed.current?.(u.state.doc.toString());
           }),
