@@ -8,16 +8,22 @@ import (
 // maybe is a question that names the nearest of some words, or nothing when none
 // is near.
 func maybe(word string, known []string) string {
+	if best := Nearest(word, known); best != "" {
+		return fmt.Sprintf(" (did you mean %q?)", best)
+	}
+	return ""
+}
+
+// Nearest is the known word that differs least from word, in at most a third of
+// its letters, or nothing.
+func Nearest(word string, known []string) string {
 	best, least := "", max(len(word)/3, 1)+1
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
 			best, least = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %q?)", best)
+	return best
 }
 
 // distance is how many letters must be put in, left out, changed or swapped with

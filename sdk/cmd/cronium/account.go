@@ -309,12 +309,13 @@ func (tokensLsCmd) Run(a *app) error {
 }
 
 type tokensCreateCmd struct {
-	Name      string        `arg:"" help:"What it is for."`
-	ExpiresIn time.Duration `placeholder:"D" help:"How long it is good for, like 720h; the hub's default is 90 days."`
+	Name          string        `arg:"" help:"What it is for."`
+	ExpiresIn     time.Duration `placeholder:"D" help:"How long it is good for, like 720h; the hub's default is 90 days."`
+	PasswordStdin bool          `help:"Read your password from standard input."`
 }
 
 func (tokensCreateCmd) Help() string {
-	return examples("cronium tokens create ci --expires-in 720h", "",
+	return examples("cronium tokens create ci --expires-in 720h", "asks for your password: a token cannot create tokens",
 		"export CRONIUM_TOKEN=$(cronium tokens create laptop)", "standard output is the token and nothing else")
 }
 
@@ -323,11 +324,19 @@ func (t *tokensCreateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	me, err := hub.Me(a.ctx)
+	if err != nil {
+		return err
+	}
+	_, password, err := (&loginCmd{Email: me.Email, PasswordStdin: t.PasswordStdin}).credentials(a)
+	if err != nil {
+		return err
+	}
 	want := client.TokenRequest{Name: t.Name}
 	if t.ExpiresIn > 0 {
 		want.ExpiresIn = t.ExpiresIn.String()
 	}
-	made, err := hub.CreateToken(a.ctx, want)
+	made, err := hub.Login(a.ctx, me.Email, password, want)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -75,9 +76,7 @@ func run(ctx context.Context, args []string) int {
 	out := screen.New(os.Stdout, os.Stderr, os.Getenv, quietIn(args))
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("cronium"), kong.Description(description), kong.Writers(out, os.Stderr),
-		kong.Vars{"version": "cronium " + version}, kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}), kong.Help(printHelp))
+	parser, err := newParser(&c, out, func(code int) { exited = code })
 	if err != nil {
 		explain(out, err, true)
 		return exitFailed
@@ -104,6 +103,13 @@ func run(ctx context.Context, args []string) int {
 	}
 	explain(out, err, c.Debug)
 	return exitCode(err)
+}
+
+// newParser returns the grammar; help and the version go to out and then to exit.
+func newParser(c *cli, out io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("cronium"), kong.Description(description), kong.Writers(out, os.Stderr),
+		kong.Vars{"version": "cronium " + version}, kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}), kong.Help(printHelp))
 }
 
 // asked is the command line with the two ways to ask for help that are no flags:

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cronium/cronium/sdk/client"
+	"github.com/cronium/cronium/sdk/definition"
 	"github.com/cronium/cronium/sdk/problem"
 )
 
@@ -56,45 +57,16 @@ func (a *app) hostMissing(err error, name string) error {
 	})
 }
 
-// nearest is the name that differs least from word, if any is near.
+// nearest is the name that differs least from word, if any is near, or else the
+// first one that begins with it.
 func nearest(word string, names []string) string {
-	best, least := "", max(len(word)/3, 1)+1
+	if best := definition.Nearest(word, names); best != "" || word == "" {
+		return best
+	}
 	for _, name := range names {
-		if d := distance(word, name, least); d < least {
-			best, least = name, d
+		if strings.HasPrefix(name, word) {
+			return name
 		}
 	}
-	if best == "" && word != "" {
-		for _, name := range names { // the beginning of one
-			if strings.HasPrefix(name, word) {
-				return name
-			}
-		}
-	}
-	return best
-}
-
-// distance is how many letters must be put in, left out or changed, or limit when
-// it is at least that.
-func distance(a, b string, limit int) int {
-	if max(len(a)-len(b), len(b)-len(a)) >= limit || len(a) > 64 {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := corner
-			if a[i] != b[j] {
-				changed++
-			}
-			corner = row[j+1]
-			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
-		}
-	}
-	return min(row[len(b)], limit)
+	return ""
 }

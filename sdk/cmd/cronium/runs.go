@@ -36,7 +36,7 @@ func (r *runsLsCmd) Run(a *app) error {
 		return hub.Runs(a.ctx, a.Project, client.RunFilter{States: r.State, Job: r.Job, Trigger: r.Trigger}, p)
 	})
 	if err != nil {
-		return err
+		return a.jobMissing(err, r.Job)
 	}
 	err = list(a, page, view[client.RunSummary]{
 		name: func(r client.RunSummary) string { return r.ID },

@@ -47,7 +47,7 @@ func (s *schedulesLsCmd) Run(a *app) error {
 func (a *app) scheduleView() view[client.Schedule] {
 	return view[client.Schedule]{
 		name: func(s client.Schedule) string { return s.Job + "/" + s.Name },
-		columns: []column{{Title: "schedule", Flex: true}, {Title: "state"}, {Title: "cron", Flex: true}, {Title: "zone", Flex: true},
+		columns: []column{{Title: "schedule", Flex: true}, {Title: "state"}, {Title: "cron"}, {Title: "zone", Flex: true},
 			{Title: "next"}, {Title: "words", Flex: true}},
 		row: func(s client.Schedule) []cell {
 			state := "active"
@@ -310,6 +310,7 @@ func (a *app) schedule(name string) (client.Schedule, error) {
 		}
 		return client.Schedule{}, errNoSchedule.With("schedule %q not found%s", name, near)
 	case len(page.Items) > 1:
+		slices.Sort(names)
 		return client.Schedule{}, usage("Say which: "+strings.Join(names, ", ")+".", "job %q has %d schedules", job, len(page.Items))
 	}
 	return page.Items[0], nil
