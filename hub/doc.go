@@ -25,14 +25,14 @@
 //  2. run.Create writes the row, queued, with the job's version pinned.
 //  3. bus rings "queue"; if the bell is lost, the poll finds the row.
 //  4. dispatch claims a batch for each agent with free slots, with fences and
-//     leases, and opens sealed inputs only now.
+//     leases, opens sealed inputs only now, and has fleet sign what is to be run.
 //  5. fleet holds the agent's live session.
 //  6. proto/wire carries one gRPC call on a stream that the hub opens over the
 //     connection that the agent dialled.
-//  7. agent/uplink takes the assignment to agent/supervisor: Accept, a
-//     compare-and-set on the hub; then the intent goes to disk; then the executor
-//     starts the runner.
-//  8. agent/runner starts the script, masks what it prints and appends segments.
+//  7. agent/uplink checks the signature and takes the assignment to
+//     agent/supervisor: Accept, a compare-and-set on the hub; then the intent goes
+//     to disk; then the executor starts the runner.
+//  8. agent/runner checks the signature again, starts the script, masks what it prints and appends segments.
 //  9. agent/logstream uploads; agentapi hands the chunks to runlog.Append, which is
 //     idempotent by offset; the acknowledgement follows the commit; then a bell.
 //  10. httpapi reads runlog from the reader's own cursor and writes to the

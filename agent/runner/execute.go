@@ -12,6 +12,7 @@ import (
 
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/journal"
+	"github.com/cronium/cronium/proto/payload"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 	"github.com/cronium/cronium/sdk/problem"
 )
@@ -243,7 +244,7 @@ func ending(status syscall.WaitStatus, why reason, p *runnerv1.Payload) journal.
 // refused is the result of a script that could not be started.
 func refused(p *problem.Problem) journal.Exit {
 	outcome := journal.Infrastructure
-	for _, own := range []*problem.Problem{ErrLanguage, ErrDigest, ErrPayload, ErrEnvironment} {
+	for _, own := range []*problem.Problem{ErrLanguage, ErrDigest, ErrPayload, payload.ErrRejected, ErrEnvironment} {
 		if errors.Is(p, own) {
 			outcome = journal.Rejected
 		}

@@ -13,14 +13,13 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/mask"
+	"github.com/cronium/cronium/proto/payload"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 	"github.com/cronium/cronium/sdk/problem"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -89,7 +88,7 @@ func settle(dir string) error {
 
 func (r *run) attempt(ctx context.Context, h *runnerv1.Handover) error {
 	var cmd command
-	prob := r.readPayload()
+	prob := r.readPayload(h)
 	if prob == nil {
 		cmd, prob = prepare(r.entry, r.payload, h)
 	}
@@ -121,19 +120,24 @@ func (r *run) attempt(ctx context.Context, h *runnerv1.Handover) error {
 	return r.finish(r.execute(cmd, h.GetUser()))
 }
 
-func (r *run) readPayload() *problem.Problem {
+// readPayload reads the payload once and checks what it has read, so that nobody
+// can change it in between. The agent has checked it too, before it came to disk.
+func (r *run) readPayload(h *runnerv1.Handover) *problem.Problem {
 	r.payload = &runnerv1.Payload{}
 	spec, err := r.entry.Spec()
-	if err == nil {
-		err = proto.Unmarshal(spec, r.payload)
-	}
 	if err != nil {
 		return ErrPayload.With("%v", err)
 	}
-	ref := r.payload.GetRef()
-	if got := (journal.Ref{RunID: ref.GetRunId(), Attempt: ref.GetAttempt(), Fence: ref.GetFence()}); got != r.entry.Ref {
-		return ErrPayload.With("it is for attempt %s with fence %d, not for this one", got, got.Fence)
+	p, err := payload.Keys(h.GetKeys()).Open(spec)
+	if err != nil {
+		rejected, _ := problem.As(err)
+		return rejected
 	}
+	ref := p.GetRef()
+	if got := (journal.Ref{RunID: ref.GetRunId(), Attempt: ref.GetAttempt(), Fence: ref.GetFence()}); got != r.entry.Ref || p.GetAgentId() != h.GetAgentId() {
+		return payload.ErrRejected.With("It is for attempt %s with fence %d on agent %s, not for this one", got, got.Fence, p.GetAgentId())
+	}
+	r.payload = p
 	if r.payload.GetGrace() != nil {
 		r.grace = min(max(r.payload.GetGrace().AsDuration(), 0), maxGrace)
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/executor"
@@ -101,12 +100,9 @@ func processes(t *testing.T) executor.Executor {
 func assignment(t *testing.T, source string) supervisor.Assignment {
 	t.Helper()
 	ref := journal.Ref{RunID: uuid.NewString(), Attempt: 1, Fence: 3}
-	payload, err := proto.Marshal(&runnerv1.Payload{Ref: &runnerv1.Attempt{RunId: ref.RunID, Attempt: 1, Fence: 3},
+	payload := executortest.Sign(t, &runnerv1.Payload{Ref: &runnerv1.Attempt{RunId: ref.RunID, Attempt: 1, Fence: 3},
 		Script: &runnerv1.Script{Language: "bash", Source: []byte(source)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return supervisor.Assignment{Ref: ref, Payload: payload}
+	return supervisor.Assignment{Ref: ref, Payload: payload, Handover: executortest.Handover(nil)}
 }
 
 func (h *host) assign(t *testing.T, a supervisor.Assignment) {

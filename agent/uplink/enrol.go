@@ -57,7 +57,8 @@ func Enrol(ctx context.Context, c EnrolConfig) (*Identity, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	id := &Identity{AgentID: answer.GetAgentId(), Name: answer.GetName(), Instance: answer.GetInstanceId(), Hub: c.Hub, Labels: c.Labels, dir: c.Dir}
+	id := &Identity{AgentID: answer.GetAgentId(), Name: answer.GetName(), Instance: answer.GetInstanceId(), Hub: c.Hub, Labels: c.Labels,
+		Keys: answer.GetSigningKeys(), dir: c.Dir}
 	if err := id.save(key, answer.GetCertificate()); err != nil {
 		return nil, fmt.Errorf("write the identity: %w", err)
 	}

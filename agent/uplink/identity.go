@@ -17,6 +17,7 @@ import (
 	"time"
 
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
+	"github.com/cronium/cronium/proto/payload"
 	"github.com/cronium/cronium/proto/wire"
 )
 
@@ -33,6 +34,7 @@ type Identity struct {
 	Instance string            `json:"instance_id"`
 	Hub      string            `json:"hub"` // address
 	Labels   map[string]string `json:"labels,omitempty"`
+	Keys     payload.Keys      `json:"signing_keys"` // whose payloads are run
 
 	dir string
 

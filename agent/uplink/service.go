@@ -7,8 +7,10 @@ import (
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/supervisor"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
+	"github.com/cronium/cronium/proto/payload"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 	"github.com/cronium/cronium/proto/wire"
+	"github.com/cronium/cronium/sdk/problem"
 )
 
 const defaultGrace = 10 * time.Second
@@ -22,15 +24,40 @@ type service struct {
 // Assign implements the service.
 func (s *service) Assign(_ context.Context, in *agentv1.AssignRequest) (*agentv1.AssignResponse, error) {
 	list := make([]supervisor.Assignment, 0, len(in.GetAssignments()))
+	var refused []supervisor.Refusal
 	for _, a := range in.GetAssignments() {
-		list = append(list, supervisor.Assignment{Ref: fromProto(a.GetRef()), Payload: a.GetPayload(),
-			Handover: &runnerv1.Handover{Mask: a.GetMask(), SecretEnv: a.GetSecretEnv()}})
+		if err := s.verify(a); err != nil {
+			refused = append(refused, supervisor.Refusal{Ref: fromProto(a.GetRef()), Problem: err})
+			continue
+		}
+		list = append(list, supervisor.Assignment{Ref: fromProto(a.GetRef()), Payload: a.GetPayload(), Handover: s.handover(a)})
 	}
 	out := &agentv1.AssignResponse{}
-	for _, r := range s.uplink.cfg.Attempts.Assign(list) {
+	for _, r := range append(refused, s.uplink.cfg.Attempts.Assign(list)...) {
 		out.Refused = append(out.Refused, &agentv1.Refusal{Ref: ref(r.Ref), Problem: wire.FromProblem(r.Problem)})
 	}
 	return out, nil
+}
+
+// verify checks that the hub whom we enrolled with wants this run, and by us. The
+// runner checks again what it finds on disk.
+func (s *service) verify(a *agentv1.Assignment) *problem.Problem {
+	id := s.uplink.cfg.Identity
+	p, err := id.Keys.Open(a.GetPayload())
+	if err != nil {
+		rejected, _ := problem.As(err)
+		return rejected
+	}
+	got := journal.Ref{RunID: p.GetRef().GetRunId(), Attempt: p.GetRef().GetAttempt(), Fence: p.GetRef().GetFence()}
+	if got != fromProto(a.GetRef()) || p.GetAgentId() != id.AgentID || p.GetInstance() != id.Instance {
+		return payload.ErrRejected.With("It is signed for attempt %s on agent %s of %s", got, p.GetAgentId(), p.GetInstance())
+	}
+	return nil
+}
+
+func (s *service) handover(a *agentv1.Assignment) *runnerv1.Handover {
+	id := s.uplink.cfg.Identity
+	return &runnerv1.Handover{Mask: a.GetMask(), SecretEnv: a.GetSecretEnv(), Keys: id.Keys, AgentId: id.AgentID}
 }
 
 // Cancel implements the service.

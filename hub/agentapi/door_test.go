@@ -20,7 +20,7 @@ import (
 	"github.com/cronium/cronium/hub/run"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 	"github.com/cronium/cronium/proto/frame"
-	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+	"github.com/cronium/cronium/proto/payload"
 	"github.com/cronium/cronium/proto/wire"
 	"github.com/cronium/cronium/proto/wire/jointoken"
 )
@@ -35,23 +35,26 @@ func TestRunTravelsToAnAgentAndItsResultAndLogTravelBack(t *testing.T) {
 	r := w.start(t, 1, func(r *run.Request) { r.SealedInputs = sealed })[0]
 
 	one := a.next(t)
-	var payload runnerv1.Payload
-	if err := proto.Unmarshal(one.GetPayload(), &payload); err != nil {
+	order, err := payload.Keys(a.resp.GetSigningKeys()).Open(one.GetPayload())
+	if err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{
 		"A": "1", "CRONIUM_ATTEMPT": "1", "CRONIUM_JOB": "hello", "CRONIUM_PROJECT": "default", "CRONIUM_RUN_ID": run.FormatID(r.ID),
-		"CRONIUM_INPUT_DEPTH": "3", "CRONIUM_INPUT_LOG_PATH": "/var/log", "CRONIUM_INPUTS": string(payload.GetInputsJson()),
+		"CRONIUM_INPUT_DEPTH": "3", "CRONIUM_INPUT_LOG_PATH": "/var/log", "CRONIUM_INPUTS": string(order.GetInputsJson()),
 	}
-	if diff := cmp.Diff(env, payload.GetEnv()); diff != "" {
+	if diff := cmp.Diff(env, order.GetEnv()); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
 	var inputs map[string]any
-	if err := json.Unmarshal(payload.GetInputsJson(), &inputs); err != nil || inputs["log-path"] != "/var/log" {
-		t.Errorf("inputs = %s, %v", payload.GetInputsJson(), err)
+	if err := json.Unmarshal(order.GetInputsJson(), &inputs); err != nil || inputs["log-path"] != "/var/log" {
+		t.Errorf("inputs = %s, %v", order.GetInputsJson(), err)
 	}
-	if !bytes.Equal(payload.GetScript().GetSource(), w.script) || payload.GetRef().GetFence() != one.GetRef().GetFence() || payload.GetLogLimitBytes() != 256<<20 {
-		t.Errorf("payload = %v", &payload)
+	if order.GetAgentId() != a.id.String() || order.GetInstance() != a.resp.GetInstanceId() {
+		t.Errorf("signed for agent %s of %s, want %s of %s", order.GetAgentId(), order.GetInstance(), a.id, a.resp.GetInstanceId())
+	}
+	if !bytes.Equal(order.GetScript().GetSource(), w.script) || order.GetRef().GetFence() != one.GetRef().GetFence() || order.GetLogLimitBytes() != 256<<20 {
+		t.Errorf("payload = %v", order)
 	}
 	if bytes.Contains(one.GetPayload(), []byte("hunter22")) {
 		t.Error("a secret is in the payload, which agents keep on disk")

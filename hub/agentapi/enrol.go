@@ -27,6 +27,7 @@ func (e enrolment) Enrol(ctx context.Context, in *agentv1.EnrolRequest) (*agentv
 	}
 	return &agentv1.EnrolResponse{
 		AgentId: out.AgentID.String(), Name: out.Name, InstanceId: out.Instance.String(), Certificate: fromCertificate(out.Certificate),
+		SigningKeys: out.SigningKeys,
 	}, nil
 }
 

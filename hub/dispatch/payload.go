@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/cronium/cronium/hub/run"
@@ -37,7 +36,7 @@ func (d *Dispatch) versions(ctx context.Context, claimed []run.Claimed) (map[Ver
 }
 
 // assignment makes what an agent gets for one attempt.
-func (d *Dispatch) assignment(c run.Claimed, v JobVersion, project string) (*agentv1.Assignment, error) {
+func (d *Dispatch) assignment(agent uuid.UUID, c run.Claimed, v JobVersion, project string) (*agentv1.Assignment, error) {
 	payload := &runnerv1.Payload{
 		Ref:     &runnerv1.Attempt{RunId: c.RunID.String(), Attempt: c.Attempt, Fence: c.Fence},
 		Project: project, Job: c.JobName, JobVersion: int32(c.JobVersion), //nolint:gosec // from an integer column
@@ -46,11 +45,11 @@ func (d *Dispatch) assignment(c run.Claimed, v JobVersion, project string) (*age
 		Timeout: durationpb.New(v.Timeout), Grace: durationpb.New(v.Grace),
 		LogLimitBytes: d.config.LogLimit, InputsJson: c.InputsJSON,
 	}
-	encoded, err := proto.Marshal(payload)
+	signed, err := d.config.Fleet.Sign(agent, payload)
 	if err != nil {
-		return nil, fmt.Errorf("encode payload: %w", err)
+		return nil, err
 	}
-	out := &agentv1.Assignment{Ref: refOf(c.Ref), Payload: encoded}
+	out := &agentv1.Assignment{Ref: refOf(c.Ref), Payload: signed}
 	if len(c.Sealed) > 0 {
 		if err := d.addSecrets(out, c); err != nil {
 			return nil, err

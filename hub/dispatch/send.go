@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cronium/cronium/hub/fleet"
@@ -38,7 +39,7 @@ func (d *Dispatch) sendAll(ctx context.Context, l *fleet.Live, claimed []run.Cla
 	var request agentv1.AssignRequest
 	size, first := 0, 0
 	for i, c := range claimed {
-		one, err := d.prepare(c, versions, project)
+		one, err := d.prepare(l.AgentID, c, versions, project)
 		if err != nil {
 			d.release(ctx, l, claimed[i:i+1], err)
 			continue
@@ -61,12 +62,12 @@ func (d *Dispatch) sendAll(ctx context.Context, l *fleet.Live, claimed []run.Cla
 	return nil, nil
 }
 
-func (d *Dispatch) prepare(c run.Claimed, versions map[VersionRef]JobVersion, project string) (*agentv1.Assignment, error) {
+func (d *Dispatch) prepare(agent uuid.UUID, c run.Claimed, versions map[VersionRef]JobVersion, project string) (*agentv1.Assignment, error) {
 	version, ok := versions[VersionRef{JobID: c.JobID, Version: c.JobVersion}]
 	if !ok {
 		return nil, fmt.Errorf("version %d of job %s is not there", c.JobVersion, c.JobName)
 	}
-	return d.assignment(c, version, project)
+	return d.assignment(agent, c, version, project)
 }
 
 // assign sends one request and releases what the agent refuses.

@@ -39,6 +39,7 @@ type Enrolled struct {
 	Name        string
 	Instance    uuid.UUID
 	Certificate Certificate
+	SigningKeys [][]byte
 }
 
 // Certificate is a client certificate and what to trust from now on.
@@ -76,7 +77,7 @@ func (f *Fleet) Enrol(ctx context.Context, e Enrolment) (Enrolled, error) {
 		if err != nil {
 			return err
 		}
-		out = Enrolled{AgentID: id, Name: name, Instance: f.config.Instance, Certificate: cert}
+		out = Enrolled{AgentID: id, Name: name, Instance: f.config.Instance, Certificate: cert, SigningKeys: f.signingKeys()}
 		return nil
 	})
 	if postgres.Constraint(err) == "agents_name_uq" {

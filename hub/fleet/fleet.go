@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -63,6 +64,7 @@ type Fleet struct {
 	log    *slog.Logger
 
 	server, agents authority
+	orders         ed25519.PrivateKey // signs what agents run
 
 	certMu     sync.Mutex // guards serverCert
 	serverCert serverCert
@@ -82,6 +84,9 @@ func Open(ctx context.Context, database *postgres.DB, config Config) (*Fleet, er
 		return nil, err
 	}
 	if f.agents, err = f.loadAuthority(ctx, agentAuthority); err != nil {
+		return nil, err
+	}
+	if f.orders, err = f.loadSigningKey(ctx); err != nil {
 		return nil, err
 	}
 	if _, err := f.serverCertificate(); err != nil {

@@ -5,6 +5,13 @@ on conflict (kind) do nothing;
 -- name: Authority :one
 select certificate, sealed_key from certificate_authorities where kind = $1;
 
+-- name: AddSigningKey :exec
+insert into signing_keys (public_key, sealed_key) values ($1, $2)
+on conflict do nothing;
+
+-- name: SigningKey :one
+select public_key, sealed_key from signing_keys where retired_at is null;
+
 -- name: AddJoinToken :one
 insert into join_tokens (id, project_id, secret_sha256, labels, name, max_uses, expires_at, created_by)
 values (@id, @project_id, @secret_sha256, @labels, @name, @max_uses, now() + make_interval(secs => @ttl_s::float8), sqlc.narg(created_by)::uuid)

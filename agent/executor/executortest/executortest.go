@@ -7,7 +7,9 @@ package executortest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +26,7 @@ import (
 	"github.com/cronium/cronium/agent/runner"
 	"github.com/cronium/cronium/agent/segment"
 	"github.com/cronium/cronium/proto/frame"
+	"github.com/cronium/cronium/proto/payload"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 )
 
@@ -76,7 +79,10 @@ type Case struct {
 	LogLimit int64
 	Handover *runnerv1.Handover
 	Change   func(*runnerv1.Payload)
+	Forge    func(signed []byte) []byte // what lies on disk instead
 }
+
+const agentID = "01a21783-0d22-78b5-b489-b03b3680e22a"
 
 // Journal returns an empty journal in dir, which becomes a temporary one if empty.
 func Journal(t testing.TB, dir string) *journal.Journal {
@@ -109,19 +115,42 @@ func Attempt(t testing.TB, j *journal.Journal, kind string, c Case) executor.Att
 	if c.Grace > 0 {
 		p.Grace = durationpb.New(c.Grace)
 	}
+	p.AgentId = agentID
 	if c.Change != nil {
 		c.Change(p)
 	}
-	spec, err := proto.Marshal(p)
-	if err != nil {
-		t.Fatal(err)
+	spec := Sign(t, p)
+	if c.Forge != nil {
+		spec = c.Forge(spec)
 	}
 	e, err := j.Create(journal.Intent{Ref: ref, Kind: kind}, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return executor.Attempt{Entry: e, Handover: c.Handover}
+	return executor.Attempt{Entry: e, Handover: Handover(c.Handover)}
 }
+
+// Sign signs a payload as the hub of these tests.
+func Sign(t testing.TB, p *runnerv1.Payload) []byte {
+	t.Helper()
+	p.AgentId = cmp.Or(p.AgentId, agentID)
+	spec, err := payload.Sign(hubKey(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// Handover returns a copy of h, or an empty one, that trusts [Sign].
+func Handover(h *runnerv1.Handover) *runnerv1.Handover {
+	if h = proto.CloneOf(h); h == nil {
+		h = &runnerv1.Handover{}
+	}
+	h.AgentId, h.Keys = agentID, [][]byte{hubKey().Public().(ed25519.PublicKey)}
+	return h
+}
+
+func hubKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
 
 // Context ends with the test, or after the time that a hanging test may take.
 func Context(t testing.TB) context.Context {

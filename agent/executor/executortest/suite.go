@@ -41,6 +41,7 @@ func Suite(t *testing.T, create func(t *testing.T) executor.Executor) {
 		"SecretsAreOnNoDisk":                    s.secretsAreOnNoDisk,
 		"UnknownLanguageIsRejected":             s.unknownLanguage,
 		"ChangedScriptIsRejected":               s.changedScript,
+		"AForgedPayloadIsRejected":              s.forgedPayload,
 		"ImpossibleEnvironmentIsRejected":       s.impossibleEnvironment,
 		"AnAbandonedAttemptNeverRuns":           s.abandonedNeverRuns,
 		"ANewAgentFindsARunningScript":          s.reattachRunning,
@@ -334,6 +335,28 @@ func (s suite) changedScript(t *testing.T) {
 	expect(t, exit, journal.Rejected, "script_digest_mismatch")
 	if len(log.All) > 0 {
 		t.Fatalf("it ran: %q", log.All)
+	}
+}
+
+func (s suite) forgedPayload(t *testing.T) {
+	touched := filepath.Join(t.TempDir(), "touched")
+	forgeries := map[string]Case{
+		"a byte of the script":       {Forge: func(b []byte) []byte { return bytes.Replace(b, []byte("touch"), []byte("toucH"), 1) }},
+		"a byte of the signature":    {Forge: func(b []byte) []byte { b[20] ^= 1; return b }},
+		"no signature":               {Forge: func(b []byte) []byte { return b[73:] }},
+		"signed for another agent":   {Change: func(p *runnerv1.Payload) { p.AgentId = "another" }},
+		"signed for another attempt": {Change: func(p *runnerv1.Payload) { p.Ref.Attempt++ }},
+		"signed with a lower fence":  {Change: func(p *runnerv1.Payload) { p.Ref.Fence-- }},
+	}
+	for name, c := range forgeries {
+		c.Source = "touch " + touched
+		exit, _ := s.run(t, c)
+		if exit.Outcome != journal.Rejected || exit.Problem.Code != "payload_rejected" {
+			t.Errorf("%s: %+v, want payload_rejected", name, exit)
+		}
+	}
+	if _, err := os.Stat(touched); err == nil {
+		t.Error("a forged script ran")
 	}
 }
 

@@ -474,6 +474,7 @@ type EnrolResponse struct {
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	InstanceId    string                 `protobuf:"bytes,3,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	Certificate   *Certificate           `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	SigningKeys   [][]byte               `protobuf:"bytes,5,rep,name=signing_keys,json=signingKeys,proto3" json:"signing_keys,omitempty"` // Ed25519: payloads signed with one of these count
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -532,6 +533,13 @@ func (x *EnrolResponse) GetInstanceId() string {
 func (x *EnrolResponse) GetCertificate() *Certificate {
 	if x != nil {
 		return x.Certificate
+	}
+	return nil
+}
+
+func (x *EnrolResponse) GetSigningKeys() [][]byte {
+	if x != nil {
+		return x.SigningKeys
 	}
 	return nil
 }
@@ -1792,8 +1800,7 @@ func (x *AssignRequest) GetAssignments() []*Assignment {
 type Assignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Ref   *AttemptRef            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	// A runner.v1.Payload, serialised once by the hub. These bytes are what a
-	// signature will cover, so nobody re-serialises them.
+	// A runner.v1.Payload, serialised and signed once by the hub (package payload).
 	Payload []byte   `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
 	Mask    [][]byte `protobuf:"bytes,3,rep,name=mask,proto3" json:"mask,omitempty"` // values that never reach a disk or a wire in clear
 	// Values of secret inputs, by environment variable name. Never journalled.
@@ -2112,13 +2119,14 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x05facts\x18\x06 \x01(\v2\x0f.agent.v1.FactsR\x05facts\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x98\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x01\n" +
 	"\rEnrolResponse\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n" +
 	"\vinstance_id\x18\x03 \x01(\tR\n" +
 	"instanceId\x127\n" +
-	"\vcertificate\x18\x04 \x01(\v2\x15.agent.v1.CertificateR\vcertificate\"\x9a\x01\n" +
+	"\vcertificate\x18\x04 \x01(\v2\x15.agent.v1.CertificateR\vcertificate\x12!\n" +
+	"\fsigning_keys\x18\x05 \x03(\fR\vsigningKeys\"\x9a\x01\n" +
 	"\vCertificate\x12\x1b\n" +
 	"\tchain_pem\x18\x01 \x01(\fR\bchainPem\x12\x15\n" +
 	"\x06ca_pem\x18\x02 \x01(\fR\x05caPem\x127\n" +

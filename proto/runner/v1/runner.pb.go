@@ -27,7 +27,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Payload is what an attempt runs. It lies in clear on the agent's disk.
+// Payload is what an attempt runs. It lies in clear on the agent's disk, inside
+// the hub's signature (package payload).
 type Payload struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *Attempt               `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -40,6 +41,8 @@ type Payload struct {
 	Grace         *durationpb.Duration   `protobuf:"bytes,8,opt,name=grace,proto3" json:"grace,omitempty"`
 	LogLimitBytes int64                  `protobuf:"varint,9,opt,name=log_limit_bytes,json=logLimitBytes,proto3" json:"log_limit_bytes,omitempty"`
 	InputsJson    []byte                 `protobuf:"bytes,10,opt,name=inputs_json,json=inputsJson,proto3" json:"inputs_json,omitempty"` // the resolved inputs as one JSON object
+	Instance      string                 `protobuf:"bytes,11,opt,name=instance,proto3" json:"instance,omitempty"`                       // of the hub
+	AgentId       string                 `protobuf:"bytes,12,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`          // who may run it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -142,6 +145,20 @@ func (x *Payload) GetInputsJson() []byte {
 		return x.InputsJson
 	}
 	return nil
+}
+
+func (x *Payload) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *Payload) GetAgentId() string {
+	if x != nil {
+		return x.AgentId
+	}
+	return ""
 }
 
 // Attempt is agent.v1.AttemptRef.
@@ -271,7 +288,9 @@ type Handover struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Mask          [][]byte               `protobuf:"bytes,1,rep,name=mask,proto3" json:"mask,omitempty"` // values that must not appear in the log
 	SecretEnv     map[string]string      `protobuf:"bytes,2,rep,name=secret_env,json=secretEnv,proto3" json:"secret_env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	User          *User                  `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"` // unset: the runner's own
+	User          *User                  `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                      // unset: the runner's own
+	Keys          [][]byte               `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`                      // public keys whose signatures count
+	AgentId       string                 `protobuf:"bytes,5,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"` // whom the payload must be for
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,6 +344,20 @@ func (x *Handover) GetUser() *User {
 		return x.User
 	}
 	return nil
+}
+
+func (x *Handover) GetKeys() [][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *Handover) GetAgentId() string {
+	if x != nil {
+		return x.AgentId
+	}
+	return ""
 }
 
 // User is whom the script runs as.
@@ -688,7 +721,7 @@ var File_runner_v1_runner_proto protoreflect.FileDescriptor
 
 const file_runner_v1_runner_proto_rawDesc = "" +
 	"\n" +
-	"\x16runner/v1/runner.proto\x12\trunner.v1\x1a\x1egoogle/protobuf/duration.proto\"\xbd\x03\n" +
+	"\x16runner/v1/runner.proto\x12\trunner.v1\x1a\x1egoogle/protobuf/duration.proto\"\xf4\x03\n" +
 	"\aPayload\x12$\n" +
 	"\x03ref\x18\x01 \x01(\v2\x12.runner.v1.AttemptR\x03ref\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x10\n" +
@@ -702,7 +735,9 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\x0flog_limit_bytes\x18\t \x01(\x03R\rlogLimitBytes\x12\x1f\n" +
 	"\vinputs_json\x18\n" +
 	" \x01(\fR\n" +
-	"inputsJson\x1a6\n" +
+	"inputsJson\x12\x1a\n" +
+	"\binstance\x18\v \x01(\tR\binstance\x12\x19\n" +
+	"\bagent_id\x18\f \x01(\tR\aagentId\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"P\n" +
@@ -713,12 +748,14 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\x06Script\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\fR\x06source\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xc4\x01\n" +
+	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xf3\x01\n" +
 	"\bHandover\x12\x12\n" +
 	"\x04mask\x18\x01 \x03(\fR\x04mask\x12A\n" +
 	"\n" +
 	"secret_env\x18\x02 \x03(\v2\".runner.v1.Handover.SecretEnvEntryR\tsecretEnv\x12#\n" +
-	"\x04user\x18\x03 \x01(\v2\x0f.runner.v1.UserR\x04user\x1a<\n" +
+	"\x04user\x18\x03 \x01(\v2\x0f.runner.v1.UserR\x04user\x12\x12\n" +
+	"\x04keys\x18\x04 \x03(\fR\x04keys\x12\x19\n" +
+	"\bagent_id\x18\x05 \x01(\tR\aagentId\x1a<\n" +
 	"\x0eSecretEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"V\n" +

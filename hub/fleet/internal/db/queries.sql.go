@@ -118,6 +118,16 @@ func (q *Queries) AddJoinToken(ctx context.Context, arg AddJoinTokenParams) (tim
 	return expires_at, err
 }
 
+const addSigningKey = `-- name: AddSigningKey :exec
+insert into signing_keys (public_key, sealed_key) values ($1, $2)
+on conflict do nothing
+`
+
+func (q *Queries) AddSigningKey(ctx context.Context, publicKey []byte, sealedKey []byte) error {
+	_, err := q.db.Exec(ctx, addSigningKey, publicKey, sealedKey)
+	return err
+}
+
 const agentByName = `-- name: AgentByName :one
 select a.id, a.project_id, a.name, a.labels, a.facts, a.version, a.slots, a.epoch, a.connected_at, a.last_seen_at, a.revoked_at, a.created_at,
     (a.hub_id is not null and a.last_seen_at > now() - make_interval(secs => $1::float8))::boolean as online,
@@ -627,6 +637,22 @@ where a.id = s.id and a.epoch = s.epoch
 func (q *Queries) Seen(ctx context.Context, hubID uuid.UUID, ids []uuid.UUID, epochs []int64) error {
 	_, err := q.db.Exec(ctx, seen, hubID, ids, epochs)
 	return err
+}
+
+const signingKey = `-- name: SigningKey :one
+select public_key, sealed_key from signing_keys where retired_at is null
+`
+
+type SigningKeyRow struct {
+	PublicKey []byte
+	SealedKey []byte
+}
+
+func (q *Queries) SigningKey(ctx context.Context) (SigningKeyRow, error) {
+	row := q.db.QueryRow(ctx, signingKey)
+	var i SigningKeyRow
+	err := row.Scan(&i.PublicKey, &i.SealedKey)
+	return i, err
 }
 
 const useCertificate = `-- name: UseCertificate :exec
