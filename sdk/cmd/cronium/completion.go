@@ -50,11 +50,20 @@ func (c *completeCmd) Run(a *app) error {
 	if len(words) == 0 {
 		words = []string{""}
 	}
-	current := words[len(words)-1]
+	current, before := words[len(words)-1], ""
 	at := walk(a.model.Node, words[:len(words)-1])
+	switch name, value, given := strings.Cut(current, "="); {
+	case at.flag != nil && current == "=":
+		current = "" // bash makes the sign a word of its own
+	case at.flag == nil && !at.ended && given && strings.HasPrefix(name, "--"):
+		if at.take(name); at.flag == nil {
+			return nil
+		}
+		current, before = value, name+"="
+	}
 	for _, candidate := range at.candidates(a, current) {
 		if strings.HasPrefix(candidate, current) && candidate == screen.Name(candidate) {
-			a.Printf("%s\n", candidate)
+			a.Printf("%s%s\n", before, candidate)
 		}
 	}
 	return nil
@@ -73,6 +82,7 @@ func walk(root *kong.Node, words []string) place {
 	p := place{node: root}
 	for _, w := range words {
 		switch {
+		case p.flag != nil && w == "=": // from bash; the value comes next
 		case p.flag != nil:
 			if p.flag.Name == "project" {
 				p.project = w

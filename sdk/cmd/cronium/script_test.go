@@ -84,7 +84,7 @@ func params(dir string, setup func(*testscript.Env) error) testscript.Params {
 	return testscript.Params{
 		Dir: dir, UpdateScripts: *update, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"cronium": cmdCronium, "exits": cmdExits,
+			"cronium": cmdCronium, "exits": cmdExits, "offers": cmdOffers,
 			"start": cmdStart, "sees": cmdSees, "interrupt": cmdInterrupt, "ends": cmdEnds,
 		},
 		Setup: func(env *testscript.Env) error {
@@ -109,6 +109,22 @@ func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 	code, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	expect(ts, code, args[1:])
+}
+
+// cmdOffers asks for the completion of words until it is what a pattern says. A
+// shell is kept waiting so little that a busy machine may answer nothing at first.
+func cmdOffers(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	for end := time.Now().Add(patienceOfTests); ; {
+		expect(ts, 0, append([]string{"cronium", "__complete", "--"}, args[1:]...))
+		got := mask(ts, ts.ReadFile("stdout"))
+		if pattern.MatchString(got) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("cronium %q is completed by %q, want %q", args[1:], got, args[0])
+		}
+	}
 }
 
 func expect(ts *testscript.TestScript, want int, args []string) {
