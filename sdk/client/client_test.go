@@ -196,8 +196,9 @@ func TestLoginUsesItsSessionForATokenOnly(t *testing.T) {
 type fakeLog struct {
 	lines    []string
 	sockets  int
-	breaking bool // the first socket breaks in the middle of line 3
+	breaking int  // the first socket breaks in the middle of this line; 0: never
 	none     bool // sockets are refused
+	chatty   bool // it always answers from line 1 on, whatever was asked for
 }
 
 func (f *fakeLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -209,8 +210,11 @@ func (f *fakeLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		var from int
 		fmt.Sscan(r.URL.Query().Get("from"), &from)
+		if f.chatty {
+			from = 1
+		}
 		answer := client.Log{From: int64(from), Total: int64(len(f.lines)), Complete: true}
-		for i := from; i <= min(len(f.lines), from+1); i++ { // small pages
+		for i := from; i <= min(len(f.lines), from+1) || (f.chatty && i <= len(f.lines)); i++ { // small pages
 			answer.Lines = append(answer.Lines, client.LogLine{N: int64(i), Stream: "out", Text: f.lines[i-1]})
 		}
 		json.NewEncoder(w).Encode(answer)
@@ -238,9 +242,11 @@ func (f *fakeLog) socket(w http.ResponseWriter, r *http.Request) {
 		text, _ := json.Marshal(m)
 		conn.Write(r.Context(), websocket.MessageText, text)
 	}
-	if f.breaking && f.sockets == 1 {
-		say(1, f.lines[:2], false, false)
-		say(3, []string{f.lines[2][:2]}, true, false)
+	if n := f.breaking; n > 0 && f.sockets == 1 {
+		if n > 1 {
+			say(1, f.lines[:n-1], false, false)
+		}
+		say(n, []string{f.lines[n-1][:len(f.lines[n-1])/2]}, true, false)
 		return
 	}
 	say(sub.From, f.lines[sub.From-1:], false, true)
@@ -267,9 +273,46 @@ func follow(t *testing.T, f *fakeLog) string {
 }
 
 func TestALogResumesAtTheLineThatWasNotFinal(t *testing.T) {
-	got := follow(t, &fakeLog{lines: []string{"one", "two", "three", "", "five"}, breaking: true})
+	got := follow(t, &fakeLog{lines: []string{"one", "two", "three", "", "five"}, breaking: 3})
 	if want := "1 one\n2 two\n(3 th)3 three\n4 \n5 five\n"; got != want {
 		t.Fatalf("followed %q, want %q", got, want)
+	}
+}
+
+func TestALogIsWholeAndOnceWhereverItBreaks(t *testing.T) {
+	lines := []string{"one", "two", "three", "", "five", "six"}
+	for cut := 1; cut <= len(lines); cut++ {
+		for _, chatty := range []bool{false, true} {
+			t.Run(fmt.Sprintf("in line %d, chatty %v", cut, chatty), func(t *testing.T) {
+				got := follow(t, &fakeLog{lines: lines, breaking: cut, chatty: chatty})
+				var want string
+				for i, line := range lines {
+					if i == cut-1 {
+						want += fmt.Sprintf("(%d %s)", i+1, line[:len(line)/2])
+					}
+					want += fmt.Sprintf("%d %s\n", i+1, line)
+				}
+				if got != want {
+					t.Fatalf("followed %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
+func TestALogIsFollowedFromTheLineThatIsAskedFor(t *testing.T) {
+	for _, none := range []bool{false, true} {
+		c := serve(t, (&fakeLog{lines: []string{"one", "two", "three", "four"}, none: none}).ServeHTTP)
+		var got []int64
+		err := c.FollowLog(context.Background(), "default", "r_1", client.Follow{From: 3}, func(b client.LogBatch) error {
+			for _, l := range b.Lines {
+				got = append(got, l.N)
+			}
+			return nil
+		})
+		if err != nil || fmt.Sprint(got) != "[3 4]" {
+			t.Errorf("without sockets %v: lines %v, %v; want 3 and 4", none, got, err)
+		}
 	}
 }
 
