@@ -15,6 +15,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/journal"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 )
@@ -54,4 +55,13 @@ type Running interface {
 	Wait(ctx context.Context) error
 	// Close lets go of the attempt, which runs on if it runs.
 	Close()
+}
+
+// Abandon decides that the attempt never runs, because of why, and returns that as
+// [ErrRunnerFailed]; or journal.ErrClaimed if it was decided before.
+func Abandon(e *journal.Entry, why string) error {
+	if err := e.Claim(journal.Started{Abandoned: true, At: boot.Now()}); err != nil {
+		return err
+	}
+	return ErrRunnerFailed.With("%s", why)
 }

@@ -13,6 +13,10 @@ import (
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 )
 
+// Words is the file in the attempt's directory that has what a runner says on its
+// standard output and error.
+const Words = "runner.log"
+
 // maxHandover bounds what a runner reads from stdin.
 const maxHandover = 16 << 20
 

@@ -289,8 +289,8 @@ func (s *Supervisor) recover(a *attempt) error {
 	}
 	s.launch(func(ctx context.Context) {
 		if intent.BootID != boot.ID() { // `started` may be missing because power was lost
-			p := ErrRebooted.With("whether the script had started is not known")
-			s.finish(ctx, a, s.unstarted(journal.Infrastructure, record(p, ErrRebooted)))
+			p := executor.ErrRebooted.With("whether the script had started is not known")
+			s.finish(ctx, a, s.unstarted(journal.Infrastructure, record(p, executor.ErrRebooted)))
 			return
 		}
 		s.abandon(ctx, a, ErrNotStarted.With("the agent was restarted between the grant and the start"))

@@ -22,8 +22,6 @@ var (
 
 	ErrNotStarted = problem.New("not_started", http.StatusServiceUnavailable,
 		"The agent stopped before the script was started", "Nothing ran; the attempt is made again by itself.")
-	ErrRebooted = problem.New("host_rebooted", http.StatusServiceUnavailable,
-		"The host was restarted while the script ran", "What the script has done until then is unknown; run it again if that is safe.")
 	ErrLate = problem.New("grant_expired", http.StatusServiceUnavailable,
 		"The host was too slow to start the script", "Nothing ran. Look at the load of the host and the speed of its disk.")
 	ErrJournal = problem.New("journal_unavailable", http.StatusServiceUnavailable,

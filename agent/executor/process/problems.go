@@ -12,10 +12,6 @@ var (
 		"The agent cannot find cronium-runner", "Install cronium-runner beside cronium-agent, or start the agent with --runner PATH.")
 	ErrUser = problem.New("user_not_found", http.StatusUnprocessableEntity,
 		"Scripts cannot run as this user", "Name an existing user, and start the agent as root.")
-	ErrRunnerFailed = problem.New("runner_failed", http.StatusServiceUnavailable,
-		"The runner could not start the script", "Look at the agent's log on the host; check its disk, memory and process limits.")
 	ErrRunnerDied = problem.New("runner_died", http.StatusServiceUnavailable,
 		"The script's runner was killed", "The host probably ran out of memory; see `dmesg` on it. What the script has done until then is unknown.")
-	ErrRebooted = problem.New("host_rebooted", http.StatusServiceUnavailable,
-		"The host was restarted while the script ran", "What the script has done until then is unknown; run it again if that is safe.")
 )

@@ -3,7 +3,6 @@ package process
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,9 +15,11 @@ import (
 
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/executor"
+	"github.com/cronium/cronium/agent/executor/local"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/runner"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+	"github.com/cronium/cronium/sdk/problem"
 )
 
 // startLimit is how long a runner may take to claim its attempt.
@@ -35,7 +36,7 @@ type Config struct {
 // Executor implements [executor.Executor].
 type Executor struct {
 	cfg   Config
-	watch *watcher
+	watch *local.Watcher
 }
 
 // New returns an executor. It returns [ErrRunnerMissing] without a runner.
@@ -48,7 +49,7 @@ func New(cfg Config) (*Executor, error) {
 		return nil, ErrRunnerMissing.With("%v", err)
 	}
 	cfg.Runner = path
-	watch, err := newWatcher()
+	watch, err := local.NewWatcher()
 	if err != nil {
 		cfg.Log.Warn("inotify is not available", "err", err)
 	}
@@ -59,42 +60,25 @@ func New(cfg Config) (*Executor, error) {
 func (x *Executor) Kind() string { return "process" }
 
 // Run implements [executor.Executor].
-func (x *Executor) Run(ctx context.Context) error { return x.watch.run(ctx) }
+func (x *Executor) Run(ctx context.Context) error { return x.watch.Run(ctx) }
 
 // Start implements [executor.Executor].
 func (x *Executor) Start(ctx context.Context, a executor.Attempt) (executor.Running, error) {
-	r := x.attach(a.Entry)
-	cmd, err := x.launch(a, r)
+	child, err := x.launch(a)
 	if err != nil {
+		return nil, executor.Abandon(a.Entry, err.Error())
+	}
+	r := x.attach(a.Entry, child)
+	if err := r.Begin(ctx, startLimit, child.kill); err != nil {
 		r.Close()
-		return nil, x.abandon(a.Entry, err.Error())
+		return nil, err
 	}
-	limit, stop := context.WithTimeout(ctx, startLimit)
-	defer stop()
-	decided, err := r.decided(limit)
-	if decided {
-		return r, nil
-	}
-	if ctx.Err() != nil {
-		r.Close()
-		return nil, context.Cause(ctx)
-	}
-	if err != nil {
-		_ = cmd.Process.Kill()
-	}
-	err = x.abandon(a.Entry, lastWords(a.Entry))
-	if errors.Is(err, journal.ErrClaimed) { // by the runner after all, or long ago
-		if won, _ := r.decided(ctx); won {
-			return r, nil
-		}
-	}
-	r.Close()
-	return nil, err
+	return r, nil
 }
 
 // launch starts the runner and gives it the secrets.
-func (x *Executor) launch(a executor.Attempt, r *running) (*exec.Cmd, error) {
-	words, err := os.OpenFile(a.Entry.Path("runner.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+func (x *Executor) launch(a executor.Attempt) (*child, error) {
+	words, err := os.OpenFile(a.Entry.Path(runner.Words), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -115,32 +99,14 @@ func (x *Executor) launch(a executor.Attempt, r *running) (*exec.Cmd, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	r.child = make(chan struct{})
+	c := &child{process: cmd.Process, work: a.Entry.Work(), ended: make(chan struct{})}
 	go func() {
-		defer close(r.child)
+		defer close(c.ended)
 		if err := cmd.Wait(); err != nil {
 			x.cfg.Log.Debug("runner ended", "run", a.Entry.Ref.RunID, "err", err)
 		}
 	}()
-	return cmd, nil
-}
-
-// abandon decides that the attempt never runs, because of why.
-func (x *Executor) abandon(e *journal.Entry, why string) error {
-	err := e.Claim(journal.Started{Abandoned: true, At: boot.Now()})
-	if err != nil {
-		return err
-	}
-	return ErrRunnerFailed.With("%s", why)
-}
-
-func lastWords(e *journal.Entry) string {
-	b, err := os.ReadFile(e.Path("runner.log"))
-	b = bytes.TrimSpace(b)
-	if err != nil || len(b) == 0 {
-		return "it ended without a word"
-	}
-	return string(b[max(0, len(b)-1000):])
+	return c, nil
 }
 
 // Reattach implements [executor.Executor].
@@ -152,16 +118,52 @@ func (x *Executor) Reattach(_ context.Context, e *journal.Entry) (executor.Runni
 	if !ok || started.Abandoned {
 		return nil, fmt.Errorf("attempt %s was never started", e.Ref)
 	}
-	r := x.attach(e)
-	r.runner = started.Runner
-	return r, nil
+	return x.attach(e, &found{process: started.Runner, work: e.Work()}), nil
 }
 
-func (x *Executor) attach(e *journal.Entry) *running {
-	r := &running{executor: x, entry: e, grew: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
-	var err error
-	if r.unwatch, err = x.watch.add(e.Dir, r.ring); err != nil {
+func (x *Executor) attach(e *journal.Entry, r local.Runner) *local.Running {
+	running, err := x.watch.Attach(e, r, x.cfg.Now)
+	if err != nil {
 		x.cfg.Log.Warn("inotify is not available", "err", err)
 	}
-	return r
+	return running
+}
+
+// child is a runner that this process has started.
+type child struct {
+	process *os.Process
+	work    string
+	ended   chan struct{}
+}
+
+func (c *child) Ended() <-chan struct{} { return c.ended }
+
+func (c *child) Gone() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *child) Bury(started journal.Started) *problem.Problem { return bury(c.work, started) }
+
+func (c *child) kill() { _ = c.process.Kill() }
+
+// found is a runner that an earlier agent has started.
+type found struct {
+	process boot.Process
+	work    string
+}
+
+func (f *found) Ended() <-chan struct{} { return nil }
+
+func (f *found) Gone() bool { return !f.process.Alive() }
+
+func (f *found) Bury(started journal.Started) *problem.Problem { return bury(f.work, started) }
+
+func bury(work string, started journal.Started) *problem.Problem {
+	killLeftovers(work)
+	return ErrRunnerDied.With("cronium-runner with pid %d ended without a result", started.Runner.PID)
 }

@@ -1,7 +1,6 @@
-package process
+package local
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -17,16 +16,17 @@ import (
 // has none to give or lost an event.
 const lookAnyway = time.Second
 
-// watcher calls a function when something in a directory has changed.
-type watcher struct {
+// Watcher calls a function when something in a directory has changed.
+type Watcher struct {
 	f *os.File // nil without inotify: then the tick must do
 
 	mu   sync.Mutex
 	dirs map[int32]func()
 }
 
-func newWatcher() (*watcher, error) {
-	w := &watcher{dirs: map[int32]func(){}}
+// NewWatcher returns a watcher. With an error it works too, but looks once a second.
+func NewWatcher() (*Watcher, error) {
+	w := &Watcher{dirs: map[int32]func(){}}
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return w, fmt.Errorf("watch directories, looking once a second instead: %w", err)
@@ -36,7 +36,7 @@ func newWatcher() (*watcher, error) {
 }
 
 // add calls ring, which must not block, whenever a file in dir appears or grows.
-func (w *watcher) add(dir string, ring func()) (remove func(), err error) {
+func (w *Watcher) add(dir string, ring func()) (remove func(), err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	wd := int32(-1 - len(w.dirs)) // ours, when inotify gives none
@@ -55,7 +55,7 @@ func (w *watcher) add(dir string, ring func()) (remove func(), err error) {
 	return func() { w.remove(wd) }, err
 }
 
-func (w *watcher) remove(wd int32) {
+func (w *Watcher) remove(wd int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.dirs, wd)
@@ -64,7 +64,8 @@ func (w *watcher) remove(wd int32) {
 	}
 }
 
-func (w *watcher) run(ctx context.Context) error {
+// Run watches until ctx ends.
+func (w *Watcher) Run(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -86,7 +87,7 @@ func (w *watcher) run(ctx context.Context) error {
 	}
 }
 
-func (w *watcher) read() {
+func (w *Watcher) read() {
 	if w.f == nil {
 		return
 	}
@@ -103,7 +104,7 @@ func (w *watcher) read() {
 	}
 }
 
-func (w *watcher) event(wd int32, mask uint32) {
+func (w *Watcher) event(wd int32, mask uint32) {
 	if mask&unix.IN_Q_OVERFLOW != 0 {
 		w.ringAll()
 		return
@@ -116,33 +117,10 @@ func (w *watcher) event(wd int32, mask uint32) {
 	}
 }
 
-func (w *watcher) ringAll() {
+func (w *Watcher) ringAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, ring := range w.dirs {
 		ring()
 	}
-}
-
-// leftovers returns the processes that have the workspace in their environment.
-func leftovers(work string) []int {
-	mark := []byte("CRONIUM_WORKSPACE=" + work)
-	var pids []int
-	dirs, _ := filepath.Glob("/proc/[0-9]*")
-	for _, dir := range dirs {
-		env, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err != nil {
-			continue
-		}
-		for e := range bytes.SplitSeq(env, []byte{0}) {
-			var pid int
-			if bytes.Equal(e, mark) {
-				if _, err := fmt.Sscanf(filepath.Base(dir), "%d", &pid); err == nil {
-					pids = append(pids, pid)
-				}
-				break
-			}
-		}
-	}
-	return pids
 }
