@@ -84,6 +84,10 @@ test-whole: build ## Whole hubs and agents: both walks, hostile scripts, the CLI
 test-web: web/node_modules/.package-lock.json ## Types, lint, format and unit tests of the dashboard
 	cd web && npm run --silent check && npm test --silent
 
+.PHONY: bench
+bench: web/dist/index.html ## Measure the goals of the performance page: floor and us in turn, about 5 minutes
+	go run ./hub/hubtest/bench
+
 .PHONY: deps
 deps: ## Hold every import against hub/deps.txt
 	go test -count=1 -run 'TestImports' ./hub
