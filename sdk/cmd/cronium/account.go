@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -88,7 +89,7 @@ func (l *loginCmd) byPassword(a *app) (login.Account, error) {
 	if err != nil {
 		return login.Account{}, err
 	}
-	made, err := a.hub.Login(a.ctx, email, password, client.TokenRequest{Name: a.machine(), ExpiresIn: l.ExpiresIn.String()})
+	made, err := a.hub.Login(a.ctx, email, password, client.TokenRequest{Name: machine(), ExpiresIn: l.ExpiresIn.String()})
 	if err != nil {
 		if setup, asked := a.hub.Setup(a.ctx); asked == nil && setup.Needed {
 			return login.Account{}, &hinted{err, "This hub has no administrator yet: open " + a.hub.URL() + " and enter the setup code that it printed at its first start."}
@@ -98,14 +99,15 @@ func (l *loginCmd) byPassword(a *app) (login.Account, error) {
 	return login.Account{URL: a.hub.URL(), Token: made.Token, TokenID: made.ID, Email: email}, nil
 }
 
-// machine names this login among the user's tokens. The time keeps apart two
-// logins on machines of one name, or on one machine whose file was lost.
-func (a *app) machine() string {
+// machine names this login among the user's tokens. Names are unique; the
+// letters at the end keep apart logins on machines of one name, and on one machine
+// whose file was lost.
+func machine() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "a machine"
 	}
-	return "cronium CLI on " + host + " since " + a.now().UTC().Format("2006-01-02 15:04:05")
+	return "cronium CLI on " + host + " (" + strings.ToLower(rand.Text()[:6]) + ")"
 }
 
 func (l *loginCmd) byToken(a *app) (login.Account, error) {

@@ -95,11 +95,27 @@ func (l *logsCmd) raw(a *app, hub *client.Client, id string) error {
 	if err := hub.RawLog(a.ctx, a.Project, id, l.Attempt, stream, a); err != nil {
 		return err
 	}
-	if !complete {
+	if complete {
+		return nil
+	}
+	run, err := hub.Run(a.ctx, a.Project, id)
+	switch {
+	case err != nil:
+		return err
+	case neverBegan(run):
+		a.Say(noLog)
+	case run.Final():
+		a.Say("The rest of this log has not arrived; its host may be gone.")
+	default:
 		a.Say("This log is not complete yet; --raw -f waits for the end.")
 	}
 	return nil
 }
+
+// noLog is said of a run that [neverBegan].
+const noLog = "The run ended before a host took it, so it has no log."
+
+func neverBegan(r client.Run) bool { return r.Final() && r.Attempt == 0 }
 
 func (l *logsCmd) isComplete(a *app, hub *client.Client, id string) (bool, error) {
 	head, err := hub.Log(a.ctx, a.Project, id, client.LogWindow{Attempt: l.Attempt, From: 1, Limit: 1})
@@ -117,10 +133,13 @@ func (l *logsCmd) untilComplete(a *app, hub *client.Client, id string) (bool, er
 		if err != nil {
 			return false, err
 		}
+		if neverBegan(run) {
+			return false, nil
+		}
 		if run.Final() && run.FinishedAt != nil && hub.Now().Sub(*run.FinishedAt) > time.Minute {
 			return false, nil // a lost host may never send the rest
 		}
-		a.Status("waiting for the end of the run · %s", spent(a.now().Sub(began)))
+		a.Status("waiting for the end of the run · %s", elapsed(a.now().Sub(began)))
 		select {
 		case <-a.ctx.Done():
 			return false, context.Cause(a.ctx)
@@ -185,7 +204,7 @@ func (l *logsCmd) print(a *app, hub *client.Client, id string, from, to int64) e
 			return err
 		}
 		if len(got.Lines) == 0 {
-			return l.nothing(a, got, from)
+			return l.nothing(a, id, got, from)
 		}
 		last := got.Lines[len(got.Lines)-1].N
 		if last >= got.Total || (to > 0 && last >= to) {
@@ -198,8 +217,17 @@ func (l *logsCmd) print(a *app, hub *client.Client, id string, from, to int64) e
 }
 
 // nothing explains an empty answer.
-func (l *logsCmd) nothing(a *app, got client.Log, from int64) error {
+func (l *logsCmd) nothing(a *app, id string, got client.Log, from int64) error {
+	var run client.Run
+	if got.Total == 0 && !got.Complete {
+		var err error
+		if run, err = a.hub.Run(a.ctx, a.Project, id); err != nil {
+			return err
+		}
+	}
 	switch {
+	case neverBegan(run):
+		a.Say(noLog)
 	case from > got.Total && (l.Lines != "") && got.Total > 0:
 		return fmt.Errorf("the log has only %d lines", got.Total)
 	case got.Total == 0 && !got.Complete:

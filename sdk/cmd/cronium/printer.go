@@ -17,6 +17,7 @@ type printer struct {
 
 	open  int64  // number of the unfinished line on the terminal; 0: none
 	shown string // what of it is there
+	wrote bool   // there was a line
 }
 
 func (p *printer) batch(b client.LogBatch) error {
@@ -66,6 +67,7 @@ func (p *printer) line(l client.LogLine, unfinished bool) error {
 }
 
 func (p *printer) write(l client.LogLine, text string) {
+	p.wrote = true
 	clean := screen.Line(text, p.a.Colour)
 	if l.Stream == "sys" {
 		clean = p.a.Paint(screen.Dim, clean)
@@ -89,5 +91,7 @@ func (p *printer) end() {
 		p.a.Printf("\n")
 		p.open, p.shown = 0, ""
 	}
-	p.a.Restore()
+	if p.wrote {
+		p.a.Restore()
+	}
 }

@@ -52,7 +52,7 @@ func (c *runCmd) Run(a *app) error {
 	if !watched {
 		return one(a, started, started.ID, func() {
 			a.Printf("%s\n", screen.Name(started.ID))
-			a.Say("Job %s is %s. Follow it with cronium logs %s -f", screen.Name(started.Job), started.State, screen.Name(started.ID))
+			a.Say("That is the run of %s. Follow it with cronium logs %s -f", screen.Name(started.Job), screen.Name(started.ID))
 		})
 	}
 	return c.wait(a, started)

@@ -212,6 +212,14 @@ func spent(d time.Duration) string {
 	return fmt.Sprintf("%dh %02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
+// elapsed is a duration that grows, in whole seconds.
+func elapsed(d time.Duration) string {
+	if d < time.Minute {
+		return strconv.Itoa(int(d.Seconds())) + " s"
+	}
+	return spent(d)
+}
+
 // took is a duration in a list: in a pipe seconds, for programs.
 func (a *app) took(ms *int64) cell {
 	switch {

@@ -214,13 +214,13 @@ func (w *watch) status() {
 	if w.a.Talk {
 		// A log that flows needs no words beside it.
 		if w.follow == nil || now.Sub(time.Unix(0, w.heard.Load())) > 2*time.Second {
-			w.a.Status("%s · %s", doing(w.run), spent(now.Sub(w.began).Truncate(time.Second)))
+			w.a.Status("%s · %s", doing(w.run), elapsed(now.Sub(w.began)))
 		}
 		return
 	}
 	if now.Sub(w.quietAt) >= heartbeat {
 		w.quietAt = now
-		w.a.Say("%s · %s so far", doing(w.run), spent(now.Sub(w.began).Truncate(time.Second)))
+		w.a.Say("%s · %s so far", doing(w.run), elapsed(now.Sub(w.began)))
 	}
 }
 
@@ -230,15 +230,15 @@ func doing(run client.Run) string {
 	if look, ok := looks[run.State]; ok {
 		text = look.glyph + " " + look.word
 	}
-	if run.Host != "" && run.State != client.Queued {
+	switch {
+	case run.Host == "" || run.State == client.Queued:
+	case run.State == client.Assigned:
+		text += " to " + screen.Name(run.Host)
+	default:
 		text += " on " + screen.Name(run.Host)
 	}
-	if r := run.Reason; r != nil {
-		why := r.Detail
-		if why == "" {
-			why = r.Code
-		}
-		text += ": " + screen.Name(why)
+	if r := run.Reason; r != nil && r.Detail != "" {
+		text += ": " + screen.Name(r.Detail)
 	}
 	return text
 }
