@@ -4,12 +4,14 @@ import { after, before, test } from 'node:test';
 import { accessible, define, finish, hub, launch, open, settled, signIn, theme } from './harness.mjs';
 
 let at, browser, page, paths;
+const unknownJob = /404.*job=no-such-job/;
 const job = `pages-${Date.now().toString(36)}`;
 
 before(async () => {
   at = await hub();
   browser = await launch();
   page = await open(browser, at);
+  page.allow.push(unknownJob);
   await signIn(page, at);
   await define(
     page,
@@ -33,6 +35,7 @@ before(async () => {
     `/jobs/${job}/edit`,
     '/runs',
     `/runs?state=lost&job=${job}`,
+    '/runs?job=no-such-job',
     ...runs.flatMap((r) => [
       `/runs/${r}`,
       `/runs/${r}?tab=timeline`,
@@ -97,6 +100,7 @@ test('a deep link survives signing in', async () => {
 
 test('no page scrolls sideways at 320 px', async () => {
   const phone = await open(browser, at, { viewport: { width: 320, height: 640 }, hasTouch: true });
+  phone.allow.push(unknownJob);
   await signIn(phone, at);
   for (const path of paths) {
     await phone.goto(at.url + path);

@@ -99,6 +99,16 @@ test('the page survives a reload at #L120 and marks ranges', async () => {
   page.clean();
 });
 
+test('a log that has ended opens at its first line and calls nothing new', async () => {
+  await page.goto(page.url().split('#')[0]);
+  await page.reload();
+  await page.locator('[data-line="1"]').waitFor();
+  await page.getByText('Complete', { exact: true }).waitFor();
+  await settled(page);
+  assert.equal(await page.getByRole('button', { name: /new lines?$/ }).count(), 0);
+  page.clean();
+});
+
 test('find counts, moves and wraps around; regex and go-to-line work', async () => {
   await page.locator('h1').click();
   await page.keyboard.press('/');

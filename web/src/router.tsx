@@ -128,15 +128,23 @@ const settings = createRoute({
   },
 });
 
+const anywhere = createRoute({ getParentRoute: () => shell, path: '$', component: Nowhere });
+
+function Nowhere() {
+  return (
+    <Page title={t('not_found.title')}>
+      <p>{t('not_found.text')}</p>
+      <p style={{ marginTop: 16 }}>
+        <a href="/jobs">{t('not_found.link')}</a>
+      </p>
+    </Page>
+  );
+}
+
 function NotFound() {
   return (
     <main>
-      <Page title={t('not_found.title')}>
-        <p>{t('not_found.text')}</p>
-        <p style={{ marginTop: 16 }}>
-          <a href="/jobs">{t('not_found.link')}</a>
-        </p>
-      </Page>
+      <Nowhere />
     </main>
   );
 }
@@ -157,7 +165,20 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     login,
-    shell.addChildren([home, jobs, newJob, job, editJob, runs, run, schedules, hosts, settings, tokens]),
+    shell.addChildren([
+      home,
+      jobs,
+      newJob,
+      job,
+      editJob,
+      runs,
+      run,
+      schedules,
+      hosts,
+      settings,
+      tokens,
+      anywhere,
+    ]),
   ]),
   defaultPreload: 'intent',
   scrollRestoration: true,

@@ -153,6 +153,8 @@ export default function LogPane({
     parts.current = { source, viewer, find };
     void source.open(first ? first.from : end ? 0 : 1).then(() => {
       if (first) viewer.toLine(Math.min(first.from, Math.max(1, source.store.count)));
+      // What was there when it was opened is not new.
+      else if (!end) viewer.follow.leave(source.store.count);
       setShown((o) => ({ ...o, opened: true }));
     });
     return () => {

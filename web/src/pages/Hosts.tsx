@@ -75,10 +75,10 @@ function Table({ items, mayRevoke }: { items: Host[]; mayRevoke: boolean }) {
               <td data-wide className={css.muted}>
                 <Facts host={h} />
               </td>
-              <td className={css.end} data-start>
+              <td className={css.end} data-start data-label={t('hosts.running_short')}>
                 {t('hosts.slots', { running: number(h.running), slots: number(h.slots) })}
               </td>
-              <td className={css.muted} data-end>
+              <td className={css.muted} data-end data-label={t('hosts.last_seen')}>
                 {h.state === 'online' ? t('hosts.now') : <Time at={h.last_seen_at} />}
               </td>
               <td className={css.end} data-wide>

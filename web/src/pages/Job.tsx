@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useQueryClient, type InfiniteData } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
-import { t } from '../i18n';
+import { number, t } from '../i18n';
 import {
   patchRuns,
   runsKey,
@@ -16,8 +16,10 @@ import {
   useVersions,
 } from '../queries';
 import { Time } from '../time/Time';
+import { duration } from '../time/time';
 import type { Job as JobShape, JobVersion, Page as PageOf, RunSummary } from '../types';
 import { Copy, Empty, Labels, Loaded, Loading, More, Note, Page } from '../ui/Page';
+import { isBad } from '../ui/shapes';
 import { Status } from '../ui/Status';
 import { Strip } from '../ui/Strip';
 import { Tabs } from '../ui/Tabs';
@@ -38,11 +40,54 @@ export default function Job() {
     <Page
       title={name}
       crumb={<Link to="/jobs">{t('nav.jobs')}</Link>}
-      beside={job && job.state !== 'active' ? <Status state={job.state} /> : undefined}
+      beside={job && <Beside job={job} />}
       actions={job && <Actions job={job} />}
     >
       <Loaded from={query}>{({ job }) => <View job={job} />}</Loaded>
     </Page>
+  );
+}
+
+/** When it runs by itself; what it is when it does not. */
+function Beside({ job }: { job: JobShape }) {
+  if (job.state !== 'active') return <Status state={job.state} />;
+  const enabled = job.schedules.filter((s) => s.enabled);
+  const next = enabled
+    .map((s) => s.next_at)
+    .filter((at) => at !== undefined)
+    .sort()[0];
+  if (enabled.length === 0) return null;
+  return (
+    <span className={css.sub}>
+      {enabled.map((s) => `${s.words}, ${s.zone}`).join('; ')}
+      {next && (
+        <>
+          {' · '}
+          {t('job.next')} <Time at={next} />
+        </>
+      )}
+    </span>
+  );
+}
+
+/** Of the runs that the strip shows. */
+function Figures({ runs }: { runs: RunSummary[] }) {
+  const over = runs.filter((r) => r.state === 'succeeded' || isBad(r.state));
+  const took = over
+    .filter((r) => r.state === 'succeeded' && r.duration_ms !== undefined)
+    .map((r) => r.duration_ms as number)
+    .sort((a, b) => a - b);
+  if (over.length === 0) return null;
+  const at = (q: number) => duration(took[Math.ceil(took.length * q) - 1] as number);
+  return (
+    <p className={`${css.muted} num`} style={{ marginTop: 12, fontSize: 13 }}>
+      {t('job.figures', {
+        ok: number(over.filter((r) => r.state === 'succeeded').length),
+        count: number(over.length),
+      })}
+      {took.length > 0 && ` · ${t('job.median', { time: at(0.5) })}`}
+      {took.length >= 20 && ` · ${t('job.p95', { time: at(0.95) })}`}
+    </p>
   );
 }
 
@@ -122,6 +167,7 @@ function Summary({ job }: { job: JobShape }) {
           {t('job.strip_key')}
         </p>
         {query.data ? <Strip runs={runs} height={32} /> : <div style={{ height: 32 }} />}
+        <Figures runs={runs} />
       </section>
       <section className={css.card}>
         <h2 className="vh">{t('job.definition')}</h2>

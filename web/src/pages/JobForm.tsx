@@ -44,10 +44,10 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
           <div className={form.pair}>
             <TextInput
               label={t('edit.name')}
-              description={isNew ? t('edit.name_help') : undefined}
+              description={t(isNew ? 'edit.name_help' : 'edit.name_fixed')}
               value={draft.name}
               disabled={!isNew}
-              required
+              required={isNew}
               spellCheck={false}
               autoComplete="off"
               data-field="metadata.name"
@@ -56,7 +56,7 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
             />
             <NativeSelect
               label={t('job.language')}
-              description={isNew ? t('edit.language_help') : undefined}
+              description={t('edit.language_help')}
               data={(['bash', 'python', 'node'] as const).map((l) => ({ value: l, label: t(`lang.${l}`) }))}
               value={draft.language}
               data-field="spec.script.language"
@@ -214,8 +214,8 @@ function Pairs(props: {
         {list.map((p, i) => (
           <div key={i} className={form.item}>
             <TextInput
+              label={i === 0 ? names[0] : undefined}
               aria-label={names[0]}
-              placeholder={names[0]}
               value={p.key}
               spellCheck={false}
               data-field={`${path}.${p.key}`}
@@ -223,13 +223,13 @@ function Pairs(props: {
               onChange={(e) => set(replaced(list, i, { key: e.currentTarget.value }))}
             />
             <TextInput
+              label={i === 0 ? names[1] : undefined}
               aria-label={names[1]}
-              placeholder={names[1]}
               value={p.value}
               spellCheck={false}
               onChange={(e) => set(replaced(list, i, { value: e.currentTarget.value }))}
             />
-            <Remove name={p.key} onClick={() => set(without(list, i))} />
+            <Remove name={p.key} labelled={i === 0} onClick={() => set(without(list, i))} />
           </div>
         ))}
         {errors.at(path) && <p className={form.error}>{errors.at(path)}</p>}
@@ -246,12 +246,12 @@ function Pairs(props: {
   );
 }
 
-function Remove({ name, onClick }: { name: string; onClick: () => void }) {
+function Remove({ name, labelled, onClick }: { name: string; labelled: boolean; onClick: () => void }) {
   return (
     <button
       type="button"
       className={css.copy}
-      style={{ height: 36 }}
+      style={{ height: 36, marginTop: labelled ? 20 : 0 }}
       aria-label={t('action.remove_name', { name })}
       onClick={onClick}
     >
@@ -282,8 +282,7 @@ function Inputs({
               <legend className="vh">{i.name || t('edit.input')}</legend>
               <div className={form.item}>
                 <TextInput
-                  aria-label={t('edit.input_name')}
-                  placeholder={t('edit.input_name')}
+                  label={t('edit.input_name')}
                   value={i.name}
                   spellCheck={false}
                   data-field={path}
@@ -291,25 +290,24 @@ function Inputs({
                   onChange={(e) => patch({ name: e.currentTarget.value })}
                 />
                 <NativeSelect
-                  aria-label={t('edit.input_type')}
+                  label={t('edit.input_type')}
                   data={types.map((x) => ({ value: x, label: t(`input.${x}`) }))}
                   value={i.type}
                   error={errors.at(`${path}.type`)}
                   onChange={(e) => patch({ type: e.currentTarget.value as InputType, value: '' })}
                 />
-                <Remove name={i.name} onClick={() => set(without(list, k))} />
+                <Remove name={i.name} labelled onClick={() => set(without(list, k))} />
               </div>
               {i.type === 'boolean' ? (
                 <NativeSelect
-                  aria-label={t('edit.default')}
+                  label={t('edit.default')}
                   data={[{ value: '', label: t('edit.no_default') }, 'true', 'false']}
                   value={i.value}
                   onChange={(e) => patch({ value: e.currentTarget.value })}
                 />
               ) : (
                 <TextInput
-                  aria-label={t('edit.default')}
-                  placeholder={t('edit.default')}
+                  label={t('edit.default')}
                   value={i.value}
                   disabled={i.secret}
                   spellCheck={false}
@@ -319,19 +317,18 @@ function Inputs({
                 />
               )}
               <TextInput
-                aria-label={t('edit.description')}
-                placeholder={t('edit.description')}
+                label={t('edit.description')}
                 value={i.description}
                 onChange={(e) => patch({ description: e.currentTarget.value })}
               />
               <div className={css.row} style={{ gap: 16 }}>
                 <Checkbox
-                  label={t('job.required')}
+                  label={t('edit.required')}
                   checked={i.required}
                   onChange={(e) => patch({ required: e.currentTarget.checked })}
                 />
                 <Checkbox
-                  label={t('job.secret')}
+                  label={t('edit.secret')}
                   checked={i.secret}
                   onChange={(e) =>
                     patch({ secret: e.currentTarget.checked, value: e.currentTarget.checked ? '' : i.value })

@@ -174,7 +174,7 @@ function Row({ job }: { job: JobSummary }) {
       <td data-hide>
         <Strip runs={job.last_runs} />
       </td>
-      <td data-wide className={css.muted}>
+      <td data-start className={css.muted}>
         {paused ? (
           <Status state="paused" quiet />
         ) : (
@@ -183,8 +183,15 @@ function Row({ job }: { job: JobSummary }) {
           ))
         )}
         {!paused && job.schedules.length === 0 && <span className={css.faint}>{t('jobs.no_schedule')}</span>}
+        {!paused && next && (
+          <div className={css.phone}>
+            <Time at={next} />
+          </div>
+        )}
       </td>
-      <td className={`${css.muted} num`}>{paused || !next ? '–' : <Time at={next} />}</td>
+      <td data-hide className={`${css.muted} num`}>
+        {paused || !next ? '–' : <Time at={next} />}
+      </td>
       <td className={css.end}>
         <Actions job={job} paused={paused} />
       </td>

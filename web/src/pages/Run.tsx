@@ -16,7 +16,7 @@ import { Tabs } from '../ui/Tabs';
 import { toastProblem } from '../ui/toast';
 import ui from '../ui/ui.module.css';
 import css from './run.module.css';
-import { shortId } from './Runs';
+import { shortId, stateWord } from './Runs';
 
 const LogPane = lazy(() => import('../log/LogPane'));
 const RunDialog = lazy(() => import('./RunDialog'));
@@ -81,18 +81,9 @@ function View({ run }: { run: RunShape }) {
   );
 }
 
-export function stateWord(
-  run: Pick<RunShape, 'state' | 'exit_code' | 'attempt'> & { max_attempts?: number },
-): string | undefined {
-  if (run.state === 'failed' && run.exit_code !== undefined)
-    return t('run.failed_exit', { code: run.exit_code });
-  if (run.state === 'queued' && run.attempt > 0)
-    return t('run.retry_waiting', { n: run.attempt + 1, of: run.max_attempts ?? run.attempt + 1 });
-  return undefined;
-}
-
 function Facts({ run }: { run: RunShape }) {
   const active = isActive(run.state);
+  const begun = run.attempts[0]?.started_at ?? run.started_at;
   return (
     <div className={css.facts}>
       <span>
@@ -114,17 +105,15 @@ function Facts({ run }: { run: RunShape }) {
       )}
       {run.started_at && (
         <span>
-          {t('run.took')}{' '}
+          {t(active ? 'run.running_for' : 'run.took')}{' '}
           <Elapsed from={active ? run.started_at : undefined} ms={active ? undefined : run.duration_ms} />
         </span>
       )}
-      {run.started_at && (
-        <span>
-          {t('run.waited', { time: duration(Date.parse(run.started_at) - Date.parse(run.created_at)) })}
-        </span>
+      {begun && (
+        <span>{t('run.waited', { time: duration(Date.parse(begun) - Date.parse(run.created_at)) })}</span>
       )}
       <span>
-        <Time at={run.created_at} />
+        {t(begun ? 'run.started_at' : 'run.created_at')} <Time at={begun ?? run.created_at} />
       </span>
     </div>
   );
@@ -134,13 +123,13 @@ function Facts({ run }: { run: RunShape }) {
 function Cause({ run }: { run: RunShape }) {
   if (!isBad(run.state) || !run.outcome) return null;
   const { code, detail, hint } = run.outcome;
+  const byExit = code === 'exit_code' && run.exit_code !== undefined;
   return (
-    <Note title={detail || t(`state.${run.state}`)}>
+    <Note
+      title={byExit ? t('run.ended_with', { code: run.exit_code ?? 0 }) : detail || t(`state.${run.state}`)}
+    >
       {hint && <p>{hint}</p>}
-      <p className={ui.faint}>
-        {code}
-        {run.exit_code !== undefined ? ` · ${t('run.exit', { code: run.exit_code })}` : ''}
-      </p>
+      {!byExit && <p className={ui.faint}>{code}</p>}
     </Note>
   );
 }
@@ -277,9 +266,7 @@ function Timeline({ run }: { run: RunShape }) {
           {run.timeline.map((m, i) => (
             <tr key={i}>
               <td className={ui.mono}>
-                <time dateTime={m.at} title={full(new Date(m.at))}>
-                  {full(new Date(m.at)).slice(0, 23)}
-                </time>
+                <Moment at={m.at} />
               </td>
               <td>{t(`moment.${m.what}`)}</td>
               <td data-wide className={ui.muted}>
@@ -293,6 +280,16 @@ function Timeline({ run }: { run: RunShape }) {
   );
 }
 
+/** To the millisecond, as logs are. */
+function Moment({ at }: { at: string }) {
+  const text = full(new Date(at));
+  return (
+    <time dateTime={at} title={text}>
+      {text.slice(0, 23)}
+    </time>
+  );
+}
+
 function Attempts({ run }: { run: RunShape }) {
   if (run.attempts.length === 0) return <p className={ui.muted}>{t('run.no_attempts')}</p>;
   return (
@@ -302,14 +299,22 @@ function Attempts({ run }: { run: RunShape }) {
           <h2 className={ui.cardTitle}>{t('run.attempt', { n: a.attempt })}</h2>
           <dl className={ui.facts}>
             <Fact name={t('col.status')}>
-              {[a.outcome ?? a.state, a.late ? t('run.late') : ''].filter(Boolean).join(' · ')}
+              <Status
+                state={a.outcome ?? a.state}
+                word={
+                  a.outcome && stateWord({ state: a.outcome, exit_code: a.exit_code, attempt: a.attempt })
+                }
+              />
+              {a.late && <span className={ui.muted}> · {t('run.late')}</span>}
             </Fact>
             <Fact name={t('col.host')}>{a.host}</Fact>
-            {a.exit_code !== undefined && <Fact name={t('run.exit_code')}>{a.exit_code}</Fact>}
+            {a.exit_code !== undefined && a.outcome !== 'failed' && (
+              <Fact name={t('run.exit_code')}>{a.exit_code}</Fact>
+            )}
             {a.signal && <Fact name={t('run.signal')}>{a.signal}</Fact>}
             {a.started_at && (
               <Fact name={t('run.started')}>
-                <Time at={a.started_at} absolute />
+                <Moment at={a.started_at} /> {zone}
               </Fact>
             )}
             {a.started_at && a.finished_at && (
@@ -323,7 +328,8 @@ function Attempts({ run }: { run: RunShape }) {
             </Fact>
             {a.problem && (
               <Fact name={t('run.problem')}>
-                {[a.problem.detail, a.problem.hint].filter(Boolean).join(' ')}
+                {a.problem.detail}
+                {a.problem.hint && <div className={ui.muted}>{a.problem.hint}</div>}
               </Fact>
             )}
           </dl>

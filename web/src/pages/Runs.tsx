@@ -3,7 +3,8 @@ import { useQueryClient, type InfiniteData } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { number, t } from '../i18n';
-import { patchRuns, runsKey, useProject, useRuns, useRunsTopic, type RunFilter } from '../queries';
+import { patchRuns, runsKey, useJobs, useProject, useRuns, useRunsTopic, type RunFilter } from '../queries';
+import { asProblem } from '../request';
 import { Elapsed, Time } from '../time/Time';
 import { zone } from '../time/time';
 import type { Page as PageOf, RunSummary } from '../types';
@@ -37,18 +38,22 @@ export default function Runs() {
           </button>
         </div>
       )}
-      <Loaded from={query}>
-        {({ pages }) => {
-          const items = pages.flatMap((p) => p.items);
-          if (items.length === 0) return <None filtered={filtered} />;
-          return (
-            <>
-              <RunTable items={items} />
-              <More query={query} />
-            </>
-          );
-        }}
-      </Loaded>
+      {filter.job && asProblem(query.error).status === 404 ? (
+        <None title={t('runs.no_job', { job: filter.job })} filtered />
+      ) : (
+        <Loaded from={query}>
+          {({ pages }) => {
+            const items = pages.flatMap((p) => p.items);
+            if (items.length === 0) return <None filtered={filtered} />;
+            return (
+              <>
+                <RunTable items={items} />
+                <More query={query} />
+              </>
+            );
+          }}
+        </Loaded>
+      )}
     </Page>
   );
 }
@@ -112,8 +117,10 @@ function Filters({ filter }: { filter: RunFilter }) {
         placeholder={t('runs.filter_job')}
         value={job}
         onChange={(e) => setJob(e.currentTarget.value)}
+        list="jobs"
         style={{ width: 220 }}
       />
+      <JobNames text={job.trim()} />
       <div className={css.chips} role="group" aria-label={t('runs.filter_state')}>
         {(Object.keys(groups) as (keyof typeof groups)[]).map((g) => (
           <button
@@ -144,12 +151,22 @@ function Filters({ filter }: { filter: RunFilter }) {
   );
 }
 
-function None({ filtered }: { filtered: boolean }) {
+/** What the browser offers while a name is typed. */
+function JobNames({ text }: { text: string }) {
+  const { data } = useJobs(text);
+  return (
+    <datalist id="jobs">
+      {data?.pages.flatMap((p) => p.items.map((j) => <option key={j.name} value={j.name} />))}
+    </datalist>
+  );
+}
+
+function None({ filtered, title }: { filtered: boolean; title?: string }) {
   if (!filtered)
     return <Empty title={t('runs.empty')} text={t('runs.empty_text')} command="cronium run JOB -w" />;
   return (
     <Empty
-      title={t('runs.no_match')}
+      title={title ?? t('runs.no_match')}
       action={
         <Button variant="default" component={Link} to="/runs">
           {t('action.clear_filters')}
@@ -166,15 +183,15 @@ export function RunTable({ items, withJob = true }: { items: RunSummary[]; withJ
         <thead>
           <tr>
             <th scope="col">{t('col.status')}</th>
+            <th scope="col">{withJob ? t('col.job') : t('col.run')}</th>
+            <th scope="col">{t('col.trigger')}</th>
+            <th scope="col">{t('col.host')}</th>
             <th scope="col" className={css.end}>
               {t('col.duration')}
             </th>
-            <th scope="col">{withJob ? t('col.job') : t('col.run')}</th>
             <th scope="col" className={css.end}>
               {t('col.started', { zone })}
             </th>
-            <th scope="col">{t('col.trigger')}</th>
-            <th scope="col">{t('col.host')}</th>
           </tr>
         </thead>
         <tbody>
@@ -182,16 +199,10 @@ export function RunTable({ items, withJob = true }: { items: RunSummary[]; withJ
             <tr key={r.id}>
               <td>
                 <Link to="/runs/$id" params={{ id: r.id }}>
-                  <Status state={r.state} quiet />
+                  <Status state={r.state} quiet word={stateWord(r)} />
                 </Link>
               </td>
-              <td className={css.end}>
-                <Elapsed
-                  from={isActive(r.state) ? r.started_at : undefined}
-                  ms={isActive(r.state) ? undefined : r.duration_ms}
-                />
-              </td>
-              <td className={css.main}>
+              <td className={css.main} data-start data-second>
                 {withJob && (
                   <Link to="/jobs/$name" params={{ name: r.job }}>
                     {r.job}
@@ -206,9 +217,6 @@ export function RunTable({ items, withJob = true }: { items: RunSummary[]; withJ
                   {shortId(r.id)}
                 </Link>
               </td>
-              <td className={`${css.end} ${css.muted}`}>
-                <Time at={r.started_at ?? r.created_at} />
-              </td>
               <td data-hide className={css.muted}>
                 {t(`trigger.${r.trigger}`)}
                 {r.attempt > 1 && ` · ${t('runs.attempt', { n: number(r.attempt) })}`}
@@ -216,12 +224,29 @@ export function RunTable({ items, withJob = true }: { items: RunSummary[]; withJ
               <td data-hide className={css.muted}>
                 {r.host || '–'}
               </td>
+              <td className={css.end}>
+                <Elapsed
+                  from={isActive(r.state) ? r.started_at : undefined}
+                  ms={isActive(r.state) ? undefined : r.duration_ms}
+                />
+              </td>
+              <td className={`${css.end} ${css.muted}`} data-second>
+                <Time at={r.started_at ?? r.created_at} />
+              </td>
             </tr>
           ))}
         </tbody>
       </table>
     </div>
   );
+}
+
+/** What the state alone does not say: the exit code, and that a retry is due. */
+export function stateWord(r: { state: string; exit_code?: number; attempt: number; max_attempts?: number }) {
+  if (r.state === 'failed' && r.exit_code !== undefined) return t('run.failed_exit', { code: r.exit_code });
+  if (r.state === 'queued' && r.attempt > 0 && r.max_attempts)
+    return t('run.retry_waiting', { n: r.attempt + 1, of: r.max_attempts });
+  return undefined;
 }
 
 /** The end of an id is where runs of one minute differ. */

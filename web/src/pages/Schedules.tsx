@@ -49,7 +49,7 @@ export function ScheduleTable({ items, withJob = true }: { items: Schedule[]; wi
             <th scope="col">{t('col.state')}</th>
             <th scope="col">{t('schedule.when')}</th>
             <th scope="col">{t('schedule.zone')}</th>
-            <th scope="col">{t('col.next')}</th>
+            <th scope="col">{t('col.next_in', { zone: myZone })}</th>
             <th scope="col">
               <span className="vh">{t('col.actions')}</span>
             </th>
@@ -100,7 +100,7 @@ function Row({
         <Status state={s.enabled ? 'active' : 'paused'} quiet />
       </td>
       <td data-wide>
-        {s.words} <code className={`${css.mono} ${css.muted}`}>{s.cron}</code>
+        {s.words} <code className={`${css.label} ${css.mono}`}>{s.cron}</code>
       </td>
       <td className={css.muted} data-start>
         {s.zone}

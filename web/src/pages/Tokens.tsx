@@ -13,7 +13,7 @@ export default function Tokens() {
   const [creating, setCreating] = useState(false);
   const add = <Button onClick={() => setCreating(true)}>{t('tokens.new')}</Button>;
   return (
-    <Page title={t('nav.tokens')} actions={add} width="narrow">
+    <Page title={t('nav.tokens')} actions={add}>
       <p className={css.muted} style={{ marginBottom: 16 }}>
         {t('tokens.text')}
       </p>
@@ -56,13 +56,13 @@ function Table({ items }: { items: Token[] }) {
               <td className={css.main}>
                 {k.name} <span className={`${css.mono} ${css.muted}`}>cro_{k.id}_…</span>
               </td>
-              <td className={css.muted}>
+              <td className={css.muted} data-label={t('col.created')}>
                 <Time at={k.created_at} />
               </td>
-              <td className={css.muted}>
+              <td className={css.muted} data-label={t('tokens.expires')}>
                 <Time at={k.expires_at} />
               </td>
-              <td className={css.muted}>
+              <td className={css.muted} data-label={t('tokens.last_used')}>
                 {k.last_used_at ? <Time at={k.last_used_at} /> : t('tokens.never_used')}
               </td>
               <td className={css.end} data-wide>
