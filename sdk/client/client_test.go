@@ -85,10 +85,15 @@ func TestAnythingElseThanAHubIsNamed(t *testing.T) {
 		answer http.HandlerFunc
 		want   error
 	}{
-		{"a page of a proxy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); io.WriteString(w, "<html>") }, client.ErrNotAHub},
+		{"a page of a proxy", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadGateway)
+			io.WriteString(w, "<html>")
+		}, client.ErrNotAHub},
 		{"a page", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }, client.ErrNotAHub},
 		{"nothing", func(http.ResponseWriter, *http.Request) {}, client.ErrNotAHub},
-		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example/", 302) }, client.ErrRedirected},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://elsewhere.example/", http.StatusFound)
+		}, client.ErrRedirected},
 		{"half an answer", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, `{"email":"a`)
@@ -327,7 +332,7 @@ func TestFollowingReturnsWhatItsReaderSays(t *testing.T) {
 	c := serve(t, (&fakeLog{lines: []string{"one"}}).ServeHTTP)
 	full := errors.New("disk full")
 	err := c.FollowLog(context.Background(), "default", "r_1", client.Follow{}, func(client.LogBatch) error { return full })
-	if err != full {
+	if !errors.Is(err, full) {
 		t.Fatalf("FollowLog = %v, want %v", err, full)
 	}
 }

@@ -68,7 +68,7 @@ func (c *Client) subscribe(ctx context.Context, sub subscription, fn func(messag
 	if err != nil {
 		return err
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	sub.Op, sub.ID = "sub", 1
 	text, err := json.Marshal(sub)
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *Client) subscribe(ctx context.Context, sub subscription, fn func(messag
 func (c *Client) dialSocket(ctx context.Context, alive func()) (*websocket.Conn, error) {
 	header := http.Header{}
 	c.identify(header)
-	conn, resp, err := websocket.Dial(ctx, c.base.String()+base+"/ws", &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(ctx, c.base.String()+base+"/ws", &websocket.DialOptions{ //nolint:bodyclose // Dial says that it need not be
 		HTTPClient: c.http, HTTPHeader: header, Subprotocols: []string{subprotocol},
 		OnPingReceived: func(context.Context, []byte) bool { alive(); return true },
 	})

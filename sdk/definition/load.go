@@ -110,7 +110,7 @@ func readBeside(yamlFile, script string) ([]byte, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	f, err := root.Open(filepath.FromSlash(script))
 	if err != nil {
 		return nil, plain(err)

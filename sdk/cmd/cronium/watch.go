@@ -62,7 +62,7 @@ func (w *watch) wait(ctx context.Context) (client.Run, error) {
 	cancel(err)
 	if w.follow != nil {
 		w.follow.cancel()
-		<-w.follow.done
+		<-w.follow.done //nolint:errcheck // it was told to end
 	}
 	w.a.Clear()
 	if w.log != nil {
@@ -115,7 +115,7 @@ func (w *watch) loop(ctx context.Context, updates <-chan client.Run, watching <-
 func drain(watching <-chan error, err error) error {
 	if watching != nil && err != nil {
 		select {
-		case <-watching:
+		case <-watching: //nolint:errcheck // what ended the loop is the reason
 		case <-time.After(time.Second):
 		}
 	}

@@ -128,12 +128,12 @@ func control(text string, size int, rest string) (int, string) {
 // the end of the line.
 func terminated(s string) int {
 	for i, r := range s {
-		switch {
-		case r == 0x07:
+		switch r {
+		case 0x07:
 			return i + 1
-		case r == 0x9c:
+		case 0x9c:
 			return i + 2
-		case r == 0x1b:
+		case 0x1b:
 			if strings.HasPrefix(s[i:], "\x1b\\") {
 				return i + 2
 			}
