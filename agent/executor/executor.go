@@ -18,6 +18,7 @@ import (
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/journal"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+	"github.com/cronium/cronium/sdk/problem"
 )
 
 // Attempt is what is to be started. Its entry has payload and intent.
@@ -64,4 +65,16 @@ func Abandon(e *journal.Entry, why string) error {
 		return err
 	}
 	return ErrRunnerFailed.With("%s", why)
+}
+
+// Refuse is Abandon for a reason that is a problem of its own.
+func Refuse(e *journal.Entry, why error) error {
+	p, ok := problem.As(why)
+	if !ok {
+		return Abandon(e, why.Error())
+	}
+	if err := e.Claim(journal.Started{Abandoned: true, At: boot.Now()}); err != nil {
+		return err
+	}
+	return p
 }

@@ -48,7 +48,7 @@ type child struct {
 }
 
 // execute runs the command to its end.
-func (r *run) execute(cmd command, user *runnerv1.User) journal.Exit {
+func (r *run) execute(cmd command, h *runnerv1.Handover) journal.Exit {
 	over, err := deadline(timeout(r.payload))
 	if err != nil {
 		return refused(ErrExec.With("%v", err))
@@ -59,11 +59,13 @@ func (r *run) execute(cmd command, user *runnerv1.User) journal.Exit {
 		_ = r.entry.Sync() // see package journal: nobody waits for it
 		r.log.sync(synced)
 	}()
-	c, err := r.start(cmd, user)
+	limits := newLimits(h)
+	c, err := r.start(cmd, h.GetUser())
 	if err != nil {
 		return refused(execProblem(cmd, err))
 	}
 	began := boot.Now()
+	preferAsVictim(c.pid)
 	r.pid.Store(int32(c.pid))
 	go c.reap()
 	v := r.watch(c, over)
@@ -72,6 +74,7 @@ func (r *run) execute(cmd command, user *runnerv1.User) journal.Exit {
 		r.log.Note("%d processes of the script could not be ended", v.left)
 	}
 	exit := ending(v.status, v.why, r.payload)
+	limits.explain(&exit, v.status)
 	exit.Duration, exit.EndedAt = v.at-began, v.at
 	return exit
 }

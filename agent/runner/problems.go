@@ -7,12 +7,16 @@ import (
 	"github.com/cronium/cronium/sdk/problem"
 )
 
-// How a script may end without success. The first four are the script's own.
+// How a script may end without success. The first six are the script's own.
 var (
 	ErrExitCode = problem.New("exit_code", http.StatusUnprocessableEntity,
 		"The script failed", "Read the end of the log; the script's last command says why.")
 	ErrSignal = problem.New("killed_by_signal", http.StatusUnprocessableEntity,
 		"The script was killed by a signal", "SIGKILL often means that the host ran out of memory; see `dmesg` on it.")
+	ErrMemory = problem.New("out_of_memory", http.StatusUnprocessableEntity,
+		"The script used more memory than it may", "Raise limits.memory of the job, or make the script use less.")
+	ErrProcesses = problem.New("too_many_processes", http.StatusUnprocessableEntity,
+		"The script has had more processes than it may", "Raise limits.processes of the job, or make the script start fewer at once.")
 	ErrTimeout = problem.New("timed_out", http.StatusUnprocessableEntity,
 		"The script ran into its timeout", "Raise `timeout` in the job, or make the script faster.")
 	ErrCancelled = problem.New("cancelled", http.StatusUnprocessableEntity,

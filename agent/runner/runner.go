@@ -64,6 +64,7 @@ func Main(ctx context.Context, dir string, stdin io.Reader, now func() time.Time
 // settle makes the process a good parent.
 func settle(dir string) error {
 	runtime.GOMAXPROCS(2)
+	spareThreads()
 	debug.SetGCPercent(50)
 	if err := unignoreSignals(); err != nil {
 		return err
@@ -117,7 +118,7 @@ func (r *run) attempt(ctx context.Context, h *runnerv1.Handover) error {
 	if n := set.Skipped(); n > 0 {
 		r.log.Note("the secrets of this run are too large: %d encoded forms of them are not masked", n)
 	}
-	return r.finish(r.execute(cmd, h.GetUser()))
+	return r.finish(r.execute(cmd, h))
 }
 
 // readPayload reads the payload once and checks what it has read, so that nobody

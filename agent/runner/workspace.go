@@ -97,7 +97,7 @@ func furnish(work, file string, p *runnerv1.Payload, user *runnerv1.User) (strin
 		return "", err
 	}
 	if user != nil {
-		for _, path := range []string{work, tmp, script, inputs} {
+		for _, path := range []string{tmp, script, inputs, work} { // the way to them last
 			if err := os.Chown(path, int(user.GetUid()), int(user.GetGid())); err != nil {
 				return "", err
 			}

@@ -12,8 +12,10 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,6 +55,41 @@ func Main(m *testing.M) {
 		panic(err)
 	}
 	os.Exit(m.Run())
+}
+
+// MainThen runs the tests and then done.
+func MainThen(m *testing.M, done func()) {
+	code := m.Run()
+	done()
+	if built, err := staticRunner(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(built))
+	}
+	os.Exit(code)
+}
+
+var staticRunner = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "cronium-runner-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "cronium-runner")
+	build := exec.Command("go", "build", "-o", path, "github.com/cronium/cronium/agent/cmd/runner") //nolint:noctx // once for all tests
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// StaticRunner builds cronium-runner as it is shipped, once, and returns its path.
+// Its tests use [MainThen].
+func StaticRunner(t testing.TB) string {
+	t.Helper()
+	path, err := staticRunner()
+	if err != nil {
+		t.Fatalf("build the runner: %v", err)
+	}
+	return path
 }
 
 // RunnerPath returns the path of a runner.

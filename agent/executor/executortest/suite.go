@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,12 +15,28 @@ import (
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/journal"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+	"github.com/cronium/cronium/sdk/problem"
 )
 
-// Suite holds the executors that create returns against the contract. Every call
-// of create stands for a new agent process on the same host.
-func Suite(t *testing.T, create func(t *testing.T) executor.Executor) {
-	s := suite{create: func(t *testing.T) executor.Executor { return Running(t, create(t)) }}
+// Subject is an executor under test.
+type Subject struct {
+	// Create returns the executor. Every call stands for a new agent process on the
+	// same host.
+	Create func(t *testing.T) executor.Executor
+	// Prepare completes a payload, for example with an image; nothing if nil.
+	Prepare func(*runnerv1.Payload)
+	// Exists reports whether a process of an attempt is alive, by the number that
+	// the script sees; the host's number if nil.
+	Exists func(e *journal.Entry, pid int) bool
+}
+
+// Suite holds an executor against the contract.
+func Suite(t *testing.T, subject Subject) {
+	s := suite{Subject: subject}
+	s.create = func(t *testing.T) executor.Executor { return Running(t, subject.Create(t)) }
+	if s.Exists == nil {
+		s.Exists = func(_ *journal.Entry, pid int) bool { return Exists(pid) }
+	}
 	for name, test := range map[string]func(*testing.T){
 		"OutputIsKeptByStream":                  s.outputIsKeptByStream,
 		"LinesOfBothStreamsKeepTheirOrder":      s.orderIsKept,
@@ -58,14 +73,35 @@ func Suite(t *testing.T, create func(t *testing.T) executor.Executor) {
 }
 
 type suite struct {
+	Subject
 	create func(t *testing.T) executor.Executor
 }
 
 // run runs c to its end.
 func (s suite) run(t *testing.T, c Case) (journal.Exit, Log) {
 	t.Helper()
-	r, e := Start(t, s.create(t), c)
+	r, e := s.start(t, c)
 	return Result(t, r, e)
+}
+
+func (s suite) start(t *testing.T, c Case) (executor.Running, *journal.Entry) {
+	t.Helper()
+	return Start(t, s.create(t), s.prepared(c))
+}
+
+// prepared is c with what this executor needs besides.
+func (s suite) prepared(c Case) Case {
+	if s.Prepare == nil {
+		return c
+	}
+	change := c.Change
+	c.Change = func(p *runnerv1.Payload) {
+		s.Prepare(p)
+		if change != nil {
+			change(p)
+		}
+	}
+	return c
 }
 
 func expect(t *testing.T, exit journal.Exit, outcome journal.Outcome, code string) {
@@ -110,10 +146,6 @@ func (s suite) everyLanguageRuns(t *testing.T) {
 		"python": "import os\nprint(os.environ['CRONIUM_JOB'], os.environ['X'], open(os.environ['CRONIUM_INPUTS_FILE']).read())",
 		"node":   `console.log(process.env.CRONIUM_JOB, process.env.X, require('fs').readFileSync(process.env.CRONIUM_INPUTS_FILE, 'utf8'))`,
 	} {
-		if _, err := exec.LookPath(map[string]string{"python": "python3", "node": "node", "bash": "bash"}[language]); err != nil {
-			t.Logf("%s is not installed here", language)
-			continue
-		}
 		exit, log := s.run(t, Case{Language: language, Source: source, Env: map[string]string{"X": "ü"},
 			Change: func(p *runnerv1.Payload) { p.InputsJson = []byte(`{"a":1}`) }})
 		expect(t, exit, journal.Succeeded, "")
@@ -190,7 +222,7 @@ func Exists(pid int) bool {
 }
 
 func (s suite) cancelReachesDaemons(t *testing.T) {
-	r, e := Start(t, s.create(t), Case{Source: daemon + stubborn})
+	r, e := s.start(t, Case{Source: daemon + stubborn})
 	WaitFor(t, r, e, "ready\n")
 	log := WaitFor(t, r, e, "daemon ")
 	if err := r.Cancel(Context(t), 200*time.Millisecond); err != nil {
@@ -198,7 +230,7 @@ func (s suite) cancelReachesDaemons(t *testing.T) {
 	}
 	exit, _ := Result(t, r, e)
 	expect(t, exit, journal.Cancelled, "cancelled")
-	if pid := PIDAfter(t, log, "daemon"); Exists(pid) {
+	if pid := PIDAfter(t, log, "daemon"); s.Exists(e, pid) {
 		t.Fatalf("process %d is still there", pid)
 	}
 	if err := r.Cancel(Context(t), time.Second); err != nil {
@@ -207,7 +239,7 @@ func (s suite) cancelReachesDaemons(t *testing.T) {
 }
 
 func (s suite) cancelAgainDoesNotProlong(t *testing.T) {
-	r, e := Start(t, s.create(t), Case{Source: stubborn})
+	r, e := s.start(t, Case{Source: stubborn})
 	WaitFor(t, r, e, "ready\n")
 	for _, grace := range []time.Duration{time.Minute, 100 * time.Millisecond, time.Minute} {
 		if err := r.Cancel(Context(t), grace); err != nil {
@@ -219,7 +251,7 @@ func (s suite) cancelAgainDoesNotProlong(t *testing.T) {
 }
 
 func (s suite) cancelledScriptMayCleanUp(t *testing.T) {
-	r, e := Start(t, s.create(t), Case{Source: `trap 'echo cleaned up; exit 0' TERM
+	r, e := s.start(t, Case{Source: `trap 'echo cleaned up; exit 0' TERM
 echo ready
 while :; do sleep 0.05; done`})
 	WaitFor(t, r, e, "ready\n")
@@ -234,14 +266,15 @@ while :; do sleep 0.05; done`})
 }
 
 func (s suite) leftoversAreEnded(t *testing.T) {
-	exit, log := s.run(t, Case{Source: `(trap 'echo last words; exit' TERM; echo "child $BASHPID"; while :; do sleep 0.05; done) &
+	r, e := s.start(t, Case{Source: `(trap 'echo last words; exit' TERM; echo "child $BASHPID"; while :; do sleep 0.05; done) &
 until grep -q child <(ps -o args= -p $!) 2>/dev/null || sleep 0.3; do :; done
 echo main is done; exit 4`})
+	exit, log := Result(t, r, e)
 	expect(t, exit, journal.Failed, "exit_code")
 	if exit.Code != 4 || !bytes.Contains(log.Out, []byte("main is done")) || !bytes.Contains(log.Out, []byte("last words")) {
 		t.Fatalf("code %d, output %q", exit.Code, log.Out)
 	}
-	if pid := PIDAfter(t, log, "child"); Exists(pid) {
+	if pid := PIDAfter(t, log, "child"); s.Exists(e, pid) {
 		t.Fatalf("process %d is still there", pid)
 	}
 }
@@ -263,7 +296,7 @@ func (s suite) longLineIsKept(t *testing.T) {
 }
 
 func (s suite) unfinishedLineAppears(t *testing.T) {
-	r, e := Start(t, s.create(t), Case{Source: "printf 'Continue? '; sleep 60"})
+	r, e := s.start(t, Case{Source: "printf 'Continue? '; sleep 60"})
 	began := time.Now()
 	WaitFor(t, r, e, "Continue? ")
 	if took := time.Since(began); took > 5*time.Second {
@@ -300,8 +333,8 @@ func (s suite) logIsBounded(t *testing.T) {
 func (s suite) secretsAreOnNoDisk(t *testing.T) {
 	const secret = "canary-5f3a/9c=="
 	x := s.create(t)
-	r, e := Start(t, x, Case{Source: `echo "value: $TOKEN"; echo -n "$TOKEN" | base64; echo "${TOKEN:0:8}"; sleep 0.2; echo "${TOKEN:8}"; read -r _ <<<"$TOKEN"; tr '\0' ' ' < /proc/$PPID/cmdline`,
-		Handover: &runnerv1.Handover{Mask: [][]byte{[]byte(secret)}, SecretEnv: map[string]string{"TOKEN": secret}}})
+	r, e := Start(t, x, s.prepared(Case{Source: `echo "value: $TOKEN"; echo -n "$TOKEN" | base64; echo "${TOKEN:0:8}"; sleep 0.2; echo "${TOKEN:8}"; read -r _ <<<"$TOKEN"; tr '\0' ' ' < /proc/$PPID/cmdline`,
+		Handover: &runnerv1.Handover{Mask: [][]byte{[]byte(secret)}, SecretEnv: map[string]string{"TOKEN": secret}}}))
 	exit, log := Result(t, r, e)
 	expect(t, exit, journal.Succeeded, "")
 	if !bytes.HasPrefix(log.Out, []byte("value: ***\n***")) {
@@ -339,7 +372,6 @@ func (s suite) changedScript(t *testing.T) {
 }
 
 func (s suite) forgedPayload(t *testing.T) {
-	touched := filepath.Join(t.TempDir(), "touched")
 	forgeries := map[string]Case{
 		"a byte of the script":       {Forge: func(b []byte) []byte { return bytes.Replace(b, []byte("touch"), []byte("toucH"), 1) }},
 		"a byte of the signature":    {Forge: func(b []byte) []byte { b[20] ^= 1; return b }},
@@ -349,14 +381,21 @@ func (s suite) forgedPayload(t *testing.T) {
 		"signed with a lower fence":  {Change: func(p *runnerv1.Payload) { p.Ref.Fence-- }},
 	}
 	for name, c := range forgeries {
-		c.Source = "touch " + touched
-		exit, _ := s.run(t, c)
-		if exit.Outcome != journal.Rejected || exit.Problem.Code != "payload_rejected" {
-			t.Errorf("%s: %+v, want payload_rejected", name, exit)
+		c.Source = "touch touched"
+		x := s.create(t)
+		a := Attempt(t, Journal(t, ""), x.Kind(), s.prepared(c))
+		r, err := x.Start(Context(t), a)
+		if err == nil {
+			exit, _ := Result(t, r, a.Entry)
+			err = &problem.Problem{Code: exit.Problem.Code}
+			r.Close()
 		}
-	}
-	if _, err := os.Stat(touched); err == nil {
-		t.Error("a forged script ran")
+		if p, ok := problem.As(err); !ok || p.Code != "payload_rejected" {
+			t.Errorf("%s: %v, want payload_rejected", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(a.Entry.Work(), "touched")); err == nil {
+			t.Errorf("%s: the script ran", name)
+		}
 	}
 }
 
@@ -369,8 +408,7 @@ func (s suite) impossibleEnvironment(t *testing.T) {
 
 func (s suite) abandonedNeverRuns(t *testing.T) {
 	x := s.create(t)
-	witness := filepath.Join(t.TempDir(), "witness")
-	a := Attempt(t, Journal(t, ""), x.Kind(), Case{Source: "touch " + witness})
+	a := Attempt(t, Journal(t, ""), x.Kind(), s.prepared(Case{Source: "touch witness"}))
 	if err := a.Entry.Claim(journal.Started{Abandoned: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -378,14 +416,13 @@ func (s suite) abandonedNeverRuns(t *testing.T) {
 		r.Close()
 		t.Fatal("Start of an abandoned attempt succeeded")
 	}
-	if _, err := os.Stat(witness); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(a.Entry.Work(), "witness")); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal("the script ran")
 	}
 }
 
 func (s suite) reattachRunning(t *testing.T) {
-	stop := filepath.Join(t.TempDir(), "stop")
-	r, e := Start(t, s.create(t), Case{Source: "echo first $$; until test -e " + stop + "; do sleep 0.05; done; echo last $$"})
+	r, e := s.start(t, Case{Source: "echo first $$; until test -e stop; do sleep 0.05; done; echo last $$"})
 	first := WaitFor(t, r, e, "first")
 	r.Close()
 
@@ -394,7 +431,7 @@ func (s suite) reattachRunning(t *testing.T) {
 		t.Fatalf("Reattach: %v", err)
 	}
 	defer again.Close()
-	if err := os.WriteFile(stop, nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(e.Work(), "stop"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	exit, log := Result(t, again, e)
@@ -406,7 +443,7 @@ func (s suite) reattachRunning(t *testing.T) {
 }
 
 func (s suite) reattachEnded(t *testing.T) {
-	r, e := Start(t, s.create(t), Case{Source: "exit 9"})
+	r, e := s.start(t, Case{Source: "exit 9"})
 	Result(t, r, e)
 	r.Close()
 	again, err := s.create(t).Reattach(Context(t), e)
@@ -421,7 +458,7 @@ func (s suite) reattachEnded(t *testing.T) {
 func (s suite) fullDisk(t *testing.T) {
 	dir := SmallDisk(t)
 	x := s.create(t)
-	a := Attempt(t, Journal(t, dir), x.Kind(), Case{Source: "cat /dev/zero > fill; echo filled; seq 1 1000; rm fill; echo freed; exit 5"})
+	a := Attempt(t, Journal(t, dir), x.Kind(), s.prepared(Case{Source: "cat /dev/zero > fill; echo filled; seq 1 1000; rm fill; echo freed; exit 5"}))
 	r, err := x.Start(Context(t), a)
 	if err != nil {
 		t.Fatalf("Start: %v", err)
@@ -443,7 +480,7 @@ func (s suite) deepDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := s.create(t)
-	a := Attempt(t, Journal(t, dir), x.Kind(), Case{Source: "echo ready; sleep 60"})
+	a := Attempt(t, Journal(t, dir), x.Kind(), s.prepared(Case{Source: "echo ready; sleep 60"}))
 	r, err := x.Start(Context(t), a)
 	if err != nil {
 		t.Fatalf("Start: %v", err)

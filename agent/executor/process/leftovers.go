@@ -9,14 +9,19 @@ import (
 	"time"
 )
 
-// killRounds bounds the hunt for what a dead runner has left behind.
-const killRounds = 50
+const (
+	killRounds = 50 // bounds the hunt for what a dead runner has left behind
+	quiet      = 3  // rounds without a find that end it: in the middle of an exec a process has no environment
+)
 
 // killLeftovers ends the processes of a workspace whose runner is gone.
 func killLeftovers(work string) {
+	empty := 0
 	for range killRounds {
 		pids := leftovers(work)
-		if len(pids) == 0 {
+		if len(pids) > 0 {
+			empty = 0
+		} else if empty++; empty == quiet {
 			return
 		}
 		for _, pid := range pids {

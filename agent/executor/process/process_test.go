@@ -28,7 +28,7 @@ func create(t *testing.T) executor.Executor {
 }
 
 func TestProcessesKeepTheContract(t *testing.T) {
-	executortest.Suite(t, create)
+	executortest.Suite(t, executortest.Subject{Create: create})
 }
 
 // Agents are started by nohup, by shells and by service managers, which leave one

@@ -43,6 +43,8 @@ type Payload struct {
 	InputsJson    []byte                 `protobuf:"bytes,10,opt,name=inputs_json,json=inputsJson,proto3" json:"inputs_json,omitempty"` // the resolved inputs as one JSON object
 	Instance      string                 `protobuf:"bytes,11,opt,name=instance,proto3" json:"instance,omitempty"`                       // of the hub
 	AgentId       string                 `protobuf:"bytes,12,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`          // who may run it
+	Container     *Container             `protobuf:"bytes,13,opt,name=container,proto3" json:"container,omitempty"`                     // unset: a process of the agent's host
+	Limits        *Limits                `protobuf:"bytes,14,opt,name=limits,proto3" json:"limits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -161,6 +163,142 @@ func (x *Payload) GetAgentId() string {
 	return ""
 }
 
+func (x *Payload) GetContainer() *Container {
+	if x != nil {
+		return x.Container
+	}
+	return nil
+}
+
+func (x *Payload) GetLimits() *Limits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+// Container is the Docker container that an attempt runs in.
+type Container struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Image         string                 `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`     // reference
+	Pull          string                 `protobuf:"bytes,2,opt,name=pull,proto3" json:"pull,omitempty"`       // missing, always, never
+	Network       string                 `protobuf:"bytes,3,opt,name=network,proto3" json:"network,omitempty"` // bridge, none, or the name of a network
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Container) Reset() {
+	*x = Container{}
+	mi := &file_runner_v1_runner_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Container) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Container) ProtoMessage() {}
+
+func (x *Container) ProtoReflect() protoreflect.Message {
+	mi := &file_runner_v1_runner_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Container.ProtoReflect.Descriptor instead.
+func (*Container) Descriptor() ([]byte, []int) {
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Container) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+func (x *Container) GetPull() string {
+	if x != nil {
+		return x.Pull
+	}
+	return ""
+}
+
+func (x *Container) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+// Limits are what an attempt may use. Zero is the executor's default.
+type Limits struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MemoryBytes   int64                  `protobuf:"varint,1,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	MilliCpus     int64                  `protobuf:"varint,2,opt,name=milli_cpus,json=milliCpus,proto3" json:"milli_cpus,omitempty"`
+	Processes     int64                  `protobuf:"varint,3,opt,name=processes,proto3" json:"processes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Limits) Reset() {
+	*x = Limits{}
+	mi := &file_runner_v1_runner_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limits) ProtoMessage() {}
+
+func (x *Limits) ProtoReflect() protoreflect.Message {
+	mi := &file_runner_v1_runner_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limits.ProtoReflect.Descriptor instead.
+func (*Limits) Descriptor() ([]byte, []int) {
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Limits) GetMemoryBytes() int64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+func (x *Limits) GetMilliCpus() int64 {
+	if x != nil {
+		return x.MilliCpus
+	}
+	return 0
+}
+
+func (x *Limits) GetProcesses() int64 {
+	if x != nil {
+		return x.Processes
+	}
+	return 0
+}
+
 // Attempt is agent.v1.AttemptRef.
 type Attempt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -173,7 +311,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_runner_v1_runner_proto_msgTypes[1]
+	mi := &file_runner_v1_runner_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -185,7 +323,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[1]
+	mi := &file_runner_v1_runner_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -198,7 +336,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{1}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Attempt) GetRunId() string {
@@ -233,7 +371,7 @@ type Script struct {
 
 func (x *Script) Reset() {
 	*x = Script{}
-	mi := &file_runner_v1_runner_proto_msgTypes[2]
+	mi := &file_runner_v1_runner_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -245,7 +383,7 @@ func (x *Script) String() string {
 func (*Script) ProtoMessage() {}
 
 func (x *Script) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[2]
+	mi := &file_runner_v1_runner_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -258,7 +396,7 @@ func (x *Script) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Script.ProtoReflect.Descriptor instead.
 func (*Script) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{2}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Script) GetLanguage() string {
@@ -288,16 +426,18 @@ type Handover struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Mask          [][]byte               `protobuf:"bytes,1,rep,name=mask,proto3" json:"mask,omitempty"` // values that must not appear in the log
 	SecretEnv     map[string]string      `protobuf:"bytes,2,rep,name=secret_env,json=secretEnv,proto3" json:"secret_env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	User          *User                  `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                      // unset: the runner's own
-	Keys          [][]byte               `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`                      // public keys whose signatures count
-	AgentId       string                 `protobuf:"bytes,5,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"` // whom the payload must be for
+	User          *User                  `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                                     // unset: the runner's own
+	Keys          [][]byte               `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`                                     // public keys whose signatures count
+	AgentId       string                 `protobuf:"bytes,5,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`                // whom the payload must be for
+	MemoryCgroup  string                 `protobuf:"bytes,6,opt,name=memory_cgroup,json=memoryCgroup,proto3" json:"memory_cgroup,omitempty"` // directory, if the attempt has one of its own
+	PidsCgroup    string                 `protobuf:"bytes,7,opt,name=pids_cgroup,json=pidsCgroup,proto3" json:"pids_cgroup,omitempty"`       // directory, if the attempt has one of its own
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Handover) Reset() {
 	*x = Handover{}
-	mi := &file_runner_v1_runner_proto_msgTypes[3]
+	mi := &file_runner_v1_runner_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -309,7 +449,7 @@ func (x *Handover) String() string {
 func (*Handover) ProtoMessage() {}
 
 func (x *Handover) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[3]
+	mi := &file_runner_v1_runner_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -322,7 +462,7 @@ func (x *Handover) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Handover.ProtoReflect.Descriptor instead.
 func (*Handover) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{3}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Handover) GetMask() [][]byte {
@@ -360,6 +500,20 @@ func (x *Handover) GetAgentId() string {
 	return ""
 }
 
+func (x *Handover) GetMemoryCgroup() string {
+	if x != nil {
+		return x.MemoryCgroup
+	}
+	return ""
+}
+
+func (x *Handover) GetPidsCgroup() string {
+	if x != nil {
+		return x.PidsCgroup
+	}
+	return ""
+}
+
 // User is whom the script runs as.
 type User struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -373,7 +527,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_runner_v1_runner_proto_msgTypes[4]
+	mi := &file_runner_v1_runner_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -385,7 +539,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[4]
+	mi := &file_runner_v1_runner_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -398,7 +552,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{4}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *User) GetUid() uint32 {
@@ -437,7 +591,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[5]
+	mi := &file_runner_v1_runner_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +603,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[5]
+	mi := &file_runner_v1_runner_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +616,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{5}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{7}
 }
 
 type StatusResponse struct {
@@ -477,7 +631,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[6]
+	mi := &file_runner_v1_runner_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -489,7 +643,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[6]
+	mi := &file_runner_v1_runner_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -502,7 +656,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{6}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StatusResponse) GetFence() int64 {
@@ -543,7 +697,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[7]
+	mi := &file_runner_v1_runner_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +709,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[7]
+	mi := &file_runner_v1_runner_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +722,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{7}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CancelRequest) GetFence() int64 {
@@ -593,7 +747,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_runner_v1_runner_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -605,7 +759,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_runner_v1_runner_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -618,7 +772,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{10}
 }
 
 type AttachRequest struct {
@@ -630,7 +784,7 @@ type AttachRequest struct {
 
 func (x *AttachRequest) Reset() {
 	*x = AttachRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_runner_v1_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +796,7 @@ func (x *AttachRequest) String() string {
 func (*AttachRequest) ProtoMessage() {}
 
 func (x *AttachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_runner_v1_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +809,7 @@ func (x *AttachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachRequest.ProtoReflect.Descriptor instead.
 func (*AttachRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{9}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AttachRequest) GetOffset() int64 {
@@ -675,7 +829,7 @@ type AttachResponse struct {
 
 func (x *AttachResponse) Reset() {
 	*x = AttachResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_runner_v1_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +841,7 @@ func (x *AttachResponse) String() string {
 func (*AttachResponse) ProtoMessage() {}
 
 func (x *AttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_runner_v1_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +854,7 @@ func (x *AttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachResponse.ProtoReflect.Descriptor instead.
 func (*AttachResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{10}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AttachResponse) GetOffset() int64 {
@@ -721,7 +875,7 @@ var File_runner_v1_runner_proto protoreflect.FileDescriptor
 
 const file_runner_v1_runner_proto_rawDesc = "" +
 	"\n" +
-	"\x16runner/v1/runner.proto\x12\trunner.v1\x1a\x1egoogle/protobuf/duration.proto\"\xf4\x03\n" +
+	"\x16runner/v1/runner.proto\x12\trunner.v1\x1a\x1egoogle/protobuf/duration.proto\"\xd3\x04\n" +
 	"\aPayload\x12$\n" +
 	"\x03ref\x18\x01 \x01(\v2\x12.runner.v1.AttemptR\x03ref\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x10\n" +
@@ -737,10 +891,21 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	" \x01(\fR\n" +
 	"inputsJson\x12\x1a\n" +
 	"\binstance\x18\v \x01(\tR\binstance\x12\x19\n" +
-	"\bagent_id\x18\f \x01(\tR\aagentId\x1a6\n" +
+	"\bagent_id\x18\f \x01(\tR\aagentId\x122\n" +
+	"\tcontainer\x18\r \x01(\v2\x14.runner.v1.ContainerR\tcontainer\x12)\n" +
+	"\x06limits\x18\x0e \x01(\v2\x11.runner.v1.LimitsR\x06limits\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"P\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"O\n" +
+	"\tContainer\x12\x14\n" +
+	"\x05image\x18\x01 \x01(\tR\x05image\x12\x12\n" +
+	"\x04pull\x18\x02 \x01(\tR\x04pull\x12\x18\n" +
+	"\anetwork\x18\x03 \x01(\tR\anetwork\"h\n" +
+	"\x06Limits\x12!\n" +
+	"\fmemory_bytes\x18\x01 \x01(\x03R\vmemoryBytes\x12\x1d\n" +
+	"\n" +
+	"milli_cpus\x18\x02 \x01(\x03R\tmilliCpus\x12\x1c\n" +
+	"\tprocesses\x18\x03 \x01(\x03R\tprocesses\"P\n" +
 	"\aAttempt\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x05R\aattempt\x12\x14\n" +
@@ -748,14 +913,17 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\x06Script\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\fR\x06source\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xf3\x01\n" +
+	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xb9\x02\n" +
 	"\bHandover\x12\x12\n" +
 	"\x04mask\x18\x01 \x03(\fR\x04mask\x12A\n" +
 	"\n" +
 	"secret_env\x18\x02 \x03(\v2\".runner.v1.Handover.SecretEnvEntryR\tsecretEnv\x12#\n" +
 	"\x04user\x18\x03 \x01(\v2\x0f.runner.v1.UserR\x04user\x12\x12\n" +
 	"\x04keys\x18\x04 \x03(\fR\x04keys\x12\x19\n" +
-	"\bagent_id\x18\x05 \x01(\tR\aagentId\x1a<\n" +
+	"\bagent_id\x18\x05 \x01(\tR\aagentId\x12#\n" +
+	"\rmemory_cgroup\x18\x06 \x01(\tR\fmemoryCgroup\x12\x1f\n" +
+	"\vpids_cgroup\x18\a \x01(\tR\n" +
+	"pidsCgroup\x1a<\n" +
 	"\x0eSecretEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"V\n" +
@@ -798,44 +966,48 @@ func file_runner_v1_runner_proto_rawDescGZIP() []byte {
 	return file_runner_v1_runner_proto_rawDescData
 }
 
-var file_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_runner_v1_runner_proto_goTypes = []any{
 	(*Payload)(nil),             // 0: runner.v1.Payload
-	(*Attempt)(nil),             // 1: runner.v1.Attempt
-	(*Script)(nil),              // 2: runner.v1.Script
-	(*Handover)(nil),            // 3: runner.v1.Handover
-	(*User)(nil),                // 4: runner.v1.User
-	(*StatusRequest)(nil),       // 5: runner.v1.StatusRequest
-	(*StatusResponse)(nil),      // 6: runner.v1.StatusResponse
-	(*CancelRequest)(nil),       // 7: runner.v1.CancelRequest
-	(*CancelResponse)(nil),      // 8: runner.v1.CancelResponse
-	(*AttachRequest)(nil),       // 9: runner.v1.AttachRequest
-	(*AttachResponse)(nil),      // 10: runner.v1.AttachResponse
-	nil,                         // 11: runner.v1.Payload.EnvEntry
-	nil,                         // 12: runner.v1.Handover.SecretEnvEntry
-	(*durationpb.Duration)(nil), // 13: google.protobuf.Duration
+	(*Container)(nil),           // 1: runner.v1.Container
+	(*Limits)(nil),              // 2: runner.v1.Limits
+	(*Attempt)(nil),             // 3: runner.v1.Attempt
+	(*Script)(nil),              // 4: runner.v1.Script
+	(*Handover)(nil),            // 5: runner.v1.Handover
+	(*User)(nil),                // 6: runner.v1.User
+	(*StatusRequest)(nil),       // 7: runner.v1.StatusRequest
+	(*StatusResponse)(nil),      // 8: runner.v1.StatusResponse
+	(*CancelRequest)(nil),       // 9: runner.v1.CancelRequest
+	(*CancelResponse)(nil),      // 10: runner.v1.CancelResponse
+	(*AttachRequest)(nil),       // 11: runner.v1.AttachRequest
+	(*AttachResponse)(nil),      // 12: runner.v1.AttachResponse
+	nil,                         // 13: runner.v1.Payload.EnvEntry
+	nil,                         // 14: runner.v1.Handover.SecretEnvEntry
+	(*durationpb.Duration)(nil), // 15: google.protobuf.Duration
 }
 var file_runner_v1_runner_proto_depIdxs = []int32{
-	1,  // 0: runner.v1.Payload.ref:type_name -> runner.v1.Attempt
-	2,  // 1: runner.v1.Payload.script:type_name -> runner.v1.Script
-	11, // 2: runner.v1.Payload.env:type_name -> runner.v1.Payload.EnvEntry
-	13, // 3: runner.v1.Payload.timeout:type_name -> google.protobuf.Duration
-	13, // 4: runner.v1.Payload.grace:type_name -> google.protobuf.Duration
-	12, // 5: runner.v1.Handover.secret_env:type_name -> runner.v1.Handover.SecretEnvEntry
-	4,  // 6: runner.v1.Handover.user:type_name -> runner.v1.User
-	13, // 7: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
-	13, // 8: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
-	5,  // 9: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
-	7,  // 10: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
-	9,  // 11: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
-	6,  // 12: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
-	8,  // 13: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
-	10, // 14: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	3,  // 0: runner.v1.Payload.ref:type_name -> runner.v1.Attempt
+	4,  // 1: runner.v1.Payload.script:type_name -> runner.v1.Script
+	13, // 2: runner.v1.Payload.env:type_name -> runner.v1.Payload.EnvEntry
+	15, // 3: runner.v1.Payload.timeout:type_name -> google.protobuf.Duration
+	15, // 4: runner.v1.Payload.grace:type_name -> google.protobuf.Duration
+	1,  // 5: runner.v1.Payload.container:type_name -> runner.v1.Container
+	2,  // 6: runner.v1.Payload.limits:type_name -> runner.v1.Limits
+	14, // 7: runner.v1.Handover.secret_env:type_name -> runner.v1.Handover.SecretEnvEntry
+	6,  // 8: runner.v1.Handover.user:type_name -> runner.v1.User
+	15, // 9: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
+	15, // 10: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
+	7,  // 11: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
+	9,  // 12: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
+	11, // 13: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
+	8,  // 14: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
+	10, // 15: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
+	12, // 16: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
+	14, // [14:17] is the sub-list for method output_type
+	11, // [11:14] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_runner_v1_runner_proto_init() }
@@ -849,7 +1021,7 @@ func file_runner_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_runner_v1_runner_proto_rawDesc), len(file_runner_v1_runner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,307 @@
+package docker
+
+import (
+	"context"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/pkg/stdcopy"
+	"github.com/docker/go-units"
+
+	"github.com/cronium/cronium/agent/journal"
+	"github.com/cronium/cronium/agent/runner"
+	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+	"github.com/cronium/cronium/sdk/problem"
+)
+
+// Where things are in a container.
+const (
+	attemptDir = "/cronium/attempt"
+	runnerPath = "/cronium/runner"
+)
+
+// The defaults of what an attempt may use (reliability page, §4.13).
+const (
+	defaultMemory    = 512 << 20
+	defaultMilliCPUs = 0 // the host's
+	defaultProcesses = 256
+	tmpSize          = "size=67108864,mode=1777,nosuid,nodev"
+	openFiles        = 4096
+	nobody           = 65532 // the "nonroot" user of common base images
+)
+
+const agentLabel = "cronium.agent"
+
+// scriptUser is whom scripts run as. An agent that is not root cannot give files
+// away, so all of its containers run as its own user.
+func scriptUser() *runnerv1.User {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return &runnerv1.User{Uid: nobody, Gid: nobody, Name: "nonroot"}
+}
+
+// create makes the container. Every field of what it may do is set here.
+func (x *Executor) create(ctx context.Context, e *journal.Entry, p *runnerv1.Payload, name string) (string, error) {
+	config := &container.Config{
+		Image: p.GetContainer().GetImage(), Entrypoint: []string{runnerPath}, Cmd: []string{attemptDir}, WorkingDir: attemptDir,
+		OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+		Labels:      map[string]string{agentLabel: x.cfg.AgentID, "cronium.run": e.Ref.RunID},
+		StopSignal:  "SIGTERM",
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
+	}
+	if err := os.Chmod(e.Dir, 0o711); err != nil { // the script's user passes through it to its workspace
+		return "", err
+	}
+	host := x.hostConfig(e, p)
+	if uid := os.Geteuid(); uid != 0 {
+		config.User = userText(uid, os.Getegid())
+		host.CapAdd = nil
+	}
+	made, err := x.engine.ContainerCreate(ctx, config, host, nil, nil, name)
+	switch {
+	case errdefs.IsNotFound(err):
+		return "", ErrImage.With("%v", err)
+	case err != nil:
+		return "", ErrContainer.With("create it: %v", err)
+	}
+	return made.ID, nil
+}
+
+func (x *Executor) hostConfig(e *journal.Entry, p *runnerv1.Payload) *container.HostConfig {
+	limits := p.GetLimits()
+	memory := orDefault(limits.GetMemoryBytes(), defaultMemory)
+	processes := orDefault(limits.GetProcesses(), defaultProcesses) + runner.Threads
+	network := p.GetContainer().GetNetwork()
+	if network == "" {
+		network = "bridge"
+	}
+	return &container.HostConfig{
+		Mounts: []mount.Mount{
+			{Type: mount.TypeBind, Source: e.Dir, Target: attemptDir, BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}},
+			{Type: mount.TypeBind, Source: x.cfg.Runner, Target: runnerPath, ReadOnly: true},
+		},
+		NetworkMode:    container.NetworkMode(network),
+		RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyDisabled},
+		LogConfig:      container.LogConfig{Type: "none"}, // the log is in the attempt's directory
+		CapDrop:        []string{"ALL"},
+		CapAdd:         []string{"CHOWN", "KILL", "SETGID", "SETUID"},
+		SecurityOpt:    []string{"no-new-privileges"},
+		ReadonlyRootfs: true,
+		Tmpfs:          map[string]string{"/tmp": tmpSize, "/run": tmpSize},
+		IpcMode:        container.IPCModePrivate,
+		Resources: container.Resources{
+			Memory: memory, MemorySwap: memory, NanoCPUs: orDefault(limits.GetMilliCpus(), defaultMilliCPUs) * 1_000_000, PidsLimit: &processes,
+			Ulimits: []*units.Ulimit{{Name: "nofile", Soft: openFiles, Hard: openFiles}, {Name: "core", Soft: 0, Hard: 0}},
+		},
+	}
+}
+
+func orDefault(value, otherwise int64) int64 {
+	if value > 0 {
+		return value
+	}
+	return otherwise
+}
+
+// containerRunner is the runner of an attempt, which is its container.
+type containerRunner struct {
+	x     *Executor
+	name  string // or id
+	known string // name
+	ended chan struct{}
+	stop  context.CancelFunc
+	once  sync.Once
+}
+
+// Ended implements [local.Runner].
+func (c *containerRunner) Ended() <-chan struct{} { return c.ended }
+
+// Gone implements [local.Runner].
+func (c *containerRunner) Gone() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Bury implements [local.Runner].
+func (c *containerRunner) Bury(journal.Started) *problem.Problem {
+	ctx, stop := context.WithTimeout(context.Background(), callLimit) //nolint:forbidigo // it outlives every caller
+	defer stop()
+	found, err := c.x.engine.ContainerInspect(ctx, c.name)
+	switch {
+	case errdefs.IsNotFound(err):
+		return ErrRunnerDied.With("There is no container %s any more", c.known)
+	case err != nil:
+		return ErrRunnerDied.With("The engine says of it: %v", err)
+	case found.State != nil && found.State.OOMKilled:
+		return runner.ErrMemory.With("the kernel killed the container's runner")
+	case found.State != nil:
+		return ErrRunnerDied.With("It ended with code %d %s", found.State.ExitCode, found.State.Error)
+	}
+	return ErrRunnerDied
+}
+
+// over removes the container as soon as it has ended, which it does by itself.
+func (c *containerRunner) over() {
+	c.once.Do(func() {
+		c.x.work.Go(func() {
+			defer c.x.forget(c.known)
+			defer c.stop()
+			select {
+			case <-c.ended:
+			case <-time.After(lastBreath):
+			}
+			c.x.remove(context.Background(), c.name) //nolint:forbidigo // it outlives every caller
+		})
+	})
+}
+
+// lastBreath is how long a runner may take from its result to its end.
+const lastBreath = 10 * time.Second
+
+// leave lets go of a container that runs on.
+func (c *containerRunner) leave() {
+	c.once.Do(c.stop)
+}
+
+func (c *containerRunner) kill() {
+	ctx, stop := context.WithTimeout(context.Background(), callLimit) //nolint:forbidigo // it outlives every caller
+	defer stop()
+	_ = c.x.engine.ContainerKill(ctx, c.name, "SIGKILL")
+}
+
+// startWith starts the container with its runner's stdin connected, and writes to it.
+func (x *Executor) startWith(ctx context.Context, e *journal.Entry, id string, secrets []byte) (*containerRunner, error) {
+	pipe, err := x.engine.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return nil, ErrContainer.With("attach to it: %v", err)
+	}
+	c := x.follow(id)
+	c.known = x.name(e.Ref)
+	if err := x.engine.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+		pipe.Close()
+		c.leave()
+		return nil, startProblem(err)
+	}
+	words, err := os.OpenFile(e.Path(runner.Words), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		words = nil
+	}
+	x.work.Go(func() {
+		defer pipe.Close()
+		if words == nil {
+			_, _ = io.Copy(io.Discard, pipe.Reader)
+			return
+		}
+		defer func() { _ = words.Close() }()
+		_, _ = stdcopy.StdCopy(words, words, pipe.Reader)
+	})
+	if _, err := pipe.Conn.Write(secrets); err != nil {
+		return c, nil // the runner finds its handover incomplete and ends
+	}
+	_ = pipe.CloseWrite()
+	return c, nil
+}
+
+// follow learns when a container ends. While the engine does not answer it is
+// asked again: it may be restarting, and containers may survive that.
+func (x *Executor) follow(name string) *containerRunner {
+	ctx, stop := context.WithCancel(context.Background()) //nolint:forbidigo // it ends with the container, or by leave
+	c := &containerRunner{x: x, name: name, known: name, ended: make(chan struct{}), stop: stop}
+	created, failed := x.engine.ContainerWait(ctx, name, container.WaitConditionNextExit)
+	x.work.Go(func() {
+		for {
+			select {
+			case <-created:
+				close(c.ended)
+				return
+			case err := <-failed:
+				if ctx.Err() != nil {
+					return
+				}
+				if errdefs.IsNotFound(err) || x.isOver(ctx, name) {
+					close(c.ended)
+					return
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(askAgain):
+			}
+			created, failed = x.engine.ContainerWait(ctx, name, container.WaitConditionNotRunning)
+		}
+	})
+	return c
+}
+
+// askAgain is the pause after the engine did not answer.
+const askAgain = time.Second
+
+func (x *Executor) isOver(ctx context.Context, name string) bool {
+	ctx, stop := context.WithTimeout(ctx, callLimit)
+	defer stop()
+	found, err := x.engine.ContainerInspect(ctx, name)
+	return err == nil && found.State != nil && !found.State.Running && found.State.Status != container.StateCreated
+}
+
+// remove removes a container, whatever it does.
+func (x *Executor) remove(ctx context.Context, name string) {
+	ctx, stop := context.WithTimeout(ctx, callLimit)
+	defer stop()
+	err := x.engine.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) { // conflict: somebody is removing it
+		x.cfg.Log.WarnContext(ctx, "remove a container", "container", name, "err", err)
+	}
+}
+
+const (
+	reconcileEvery = 30 * time.Second
+	unaccounted    = time.Minute // how long a container may belong to no attempt
+)
+
+// reconcile removes what no attempt accounts for: what a killed agent has left
+// between the creation of a container and its journal, and what could not be
+// removed before.
+func (x *Executor) reconcile(ctx context.Context) {
+	tick := time.NewTicker(reconcileEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			x.Sweep(ctx, unaccounted)
+		}
+	}
+}
+
+// Sweep removes the agent's containers that are older than age and belong to no
+// attempt that is attended.
+func (x *Executor) Sweep(ctx context.Context, age time.Duration) {
+	asked, stop := context.WithTimeout(ctx, callLimit)
+	defer stop()
+	list, err := x.engine.ContainerList(asked, container.ListOptions{All: true,
+		Filters: filters.NewArgs(filters.Arg("label", agentLabel+"="+x.cfg.AgentID))})
+	if err != nil {
+		x.cfg.Log.WarnContext(ctx, "list containers", "err", err)
+		return
+	}
+	for _, found := range list {
+		if len(found.Names) == 0 || x.attended(found.Names[0][1:]) || x.cfg.Now().Sub(time.Unix(found.Created, 0)) < age {
+			continue
+		}
+		x.cfg.Log.WarnContext(ctx, "removing a container that no attempt accounts for", "container", found.Names[0][1:])
+		x.remove(ctx, found.ID)
+	}
+}
