@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cronium/cronium/agent/executor"
+	"github.com/cronium/cronium/agent/executor/docker"
 	"github.com/cronium/cronium/agent/executor/process"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/logstream"
@@ -35,8 +36,11 @@ type Config struct {
 	RunnerPath string
 	// RunAs is the user whom scripts run as; the agent's own if empty.
 	RunAs string
-	// Executor starts attempts; processes of this host if nil.
+	// Executor starts attempts that are processes of this host; cronium-runner if nil.
 	Executor executor.Executor
+	// Docker is the address of the Docker engine for attempts in containers, "auto"
+	// for the usual one if it is there, or "off", which is the default.
+	Docker string
 	// MinFree is the free space on the data directory's disk below which nothing new
 	// is taken; 128 MiB if zero.
 	MinFree int64
@@ -51,7 +55,7 @@ type Config struct {
 type Agent struct {
 	cfg      Config
 	identity *uplink.Identity
-	executor executor.Executor
+	process  executor.Executor
 	started  time.Time
 }
 
@@ -83,14 +87,14 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, identity: identity, executor: cfg.Executor}
+	a := &Agent{cfg: cfg, identity: identity, process: cfg.Executor}
 	identity.AddLabels(cfg.Labels)
-	if a.executor == nil {
+	if a.process == nil {
 		user, err := process.LookUp(cfg.RunAs)
 		if err != nil {
 			return nil, err
 		}
-		a.executor, err = process.New(process.Config{Runner: cfg.runner(), User: user, Now: cfg.Now, Log: cfg.Log})
+		a.process, err = process.New(process.Config{Runner: cfg.runner(), User: user, Now: cfg.Now, Log: cfg.Log})
 		if err != nil {
 			return nil, err
 		}
@@ -104,6 +108,9 @@ func (c *Config) validate() error {
 	}
 	if c.Slots < 1 || c.Slots > maxSlots {
 		return ErrSlots.With("%d", c.Slots)
+	}
+	if c.Docker == "" {
+		c.Docker = dockerOff
 	}
 	if c.Version == "" {
 		c.Version = "dev"
@@ -149,21 +156,55 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	a.started = a.cfg.Now()
-	if err := a.work(ctx, j); ctx.Err() == nil {
+	executors, err := a.executors(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.work(ctx, j, executors); ctx.Err() == nil {
 		return err
 	}
 	return nil
 }
 
+const (
+	dockerAuto = "auto"
+	dockerOff  = "off"
+	// dockerLabel is how jobs in containers find the hosts that can run them.
+	dockerLabel = "executor.docker"
+)
+
+// executors are the ways to start an attempt that this host has.
+func (a *Agent) executors(ctx context.Context) (map[string]executor.Executor, error) {
+	all := map[string]executor.Executor{"process": a.process}
+	if a.cfg.Docker == dockerOff {
+		return all, nil
+	}
+	host := a.cfg.Docker
+	if host == dockerAuto {
+		host = ""
+	}
+	x, err := docker.New(ctx, docker.Config{Host: host, Runner: a.cfg.runner(), AgentID: a.identity.AgentID, Now: a.cfg.Now, Log: a.cfg.Log})
+	switch {
+	case err == nil:
+		all["docker"] = x
+		a.identity.AddLabels(map[string]string{dockerLabel: "true"})
+	case a.cfg.Docker != dockerAuto:
+		return nil, err
+	default:
+		a.cfg.Log.InfoContext(ctx, "no Docker engine, so no jobs in containers", "err", err)
+	}
+	return all, nil
+}
+
 // work assembles the rooms and runs them.
-func (a *Agent) work(ctx context.Context, j *journal.Journal) error {
+func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[string]executor.Executor) error {
 	var line *uplink.Uplink
 	logs := logstream.New(logstream.Config{
 		Open:   func(ctx context.Context) (logstream.Stream, error) { return line.OpenLog(ctx) },
 		Jitter: rand.N[time.Duration],
 		Log:    a.cfg.Log,
 	})
-	attempts := supervisor.New(supervisor.Config{Journal: j, Executor: a.executor, Logs: logs,
+	attempts := supervisor.New(supervisor.Config{Journal: j, Executors: executors, Logs: logs,
 		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Now: a.cfg.Now, Log: a.cfg.Log})
 	line = uplink.New(uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots,
 		Version: a.cfg.Version, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log})
@@ -171,7 +212,11 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{a.executor.Run, attempts.Run, logs.Run, line.Run, a.answer(line, attempts)} {
+	loops := []func(context.Context) error{attempts.Run, logs.Run, line.Run, a.answer(line, attempts)}
+	for _, x := range executors {
+		loops = append(loops, x.Run)
+	}
+	for _, run := range loops {
 		group.Go(func() error {
 			if err := run(ctx); !errors.Is(err, context.Canceled) {
 				return err

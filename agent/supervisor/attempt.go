@@ -23,7 +23,7 @@ func (s *Supervisor) log(a *attempt) *slog.Logger {
 
 // start leads a granted attempt from the intent to its end.
 func (s *Supervisor) start(ctx context.Context, a *attempt) {
-	entry, err := s.cfg.Journal.Create(journal.Intent{Ref: a.ref, Kind: s.cfg.Executor.Kind()}, a.payload)
+	entry, err := s.cfg.Journal.Create(journal.Intent{Ref: a.ref, Kind: a.kind}, a.payload)
 	if errors.Is(err, journal.ErrExists) {
 		s.log(a).ErrorContext(ctx, "granted an attempt that was here before", "err", err)
 		s.mu.Lock()
@@ -45,7 +45,7 @@ func (s *Supervisor) start(ctx context.Context, a *attempt) {
 		s.abandon(ctx, a, ErrLate.With("more than %s went by since the hub was asked", grantValid))
 		return
 	}
-	running, err := s.cfg.Executor.Start(ctx, executor.Attempt{Entry: entry, Handover: handover})
+	running, err := s.cfg.Executors[a.kind].Start(ctx, executor.Attempt{Entry: entry, Handover: handover})
 	switch {
 	case err == nil:
 		s.attend(ctx, a, running)
@@ -80,13 +80,25 @@ func (s *Supervisor) resume(ctx context.Context, a *attempt) {
 	}
 	var running executor.Running
 	if err == nil {
-		running, err = s.cfg.Executor.Reattach(ctx, a.entry)
+		running, err = s.reattach(ctx, a.entry)
 	}
 	if err != nil {
 		s.log(a).ErrorContext(ctx, "attach to a running attempt", "err", err)
 		return
 	}
 	s.attend(ctx, a, running)
+}
+
+func (s *Supervisor) reattach(ctx context.Context, e *journal.Entry) (executor.Running, error) {
+	intent, _, err := e.Intent()
+	if err != nil {
+		return nil, err
+	}
+	x := s.cfg.Executors[intent.Kind]
+	if x == nil {
+		return nil, ErrExecutor.With("it was started by the executor %q", intent.Kind)
+	}
+	return x.Reattach(ctx, e)
 }
 
 func (s *Supervisor) unstarted(outcome journal.Outcome, p *journal.Problem) journal.Exit {

@@ -17,6 +17,8 @@ var (
 		"The assignment cannot be understood", "Upgrade the agent to the hub's version.")
 	ErrStale = problem.New("stale_fence", http.StatusConflict,
 		"The agent has the attempt under another fence", "Nothing to do: the hub decides which one counts.")
+	ErrExecutor = problem.New("executor_unavailable", http.StatusServiceUnavailable,
+		"The agent cannot start it that way", "Start the agent where that executor is available (`cronium-agent status` lists them), or change the job.")
 	ErrStopping = problem.New("agent_stopping", http.StatusServiceUnavailable,
 		"The agent is shutting down", "Nothing to do: the attempt goes to another agent or waits.")
 

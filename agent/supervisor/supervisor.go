@@ -29,10 +29,10 @@ type Logs interface {
 
 // Config is what a supervisor needs.
 type Config struct {
-	Journal  *journal.Journal
-	Executor executor.Executor
-	Logs     Logs
-	Slots    int // attempts at once
+	Journal   *journal.Journal
+	Executors map[string]executor.Executor // by the kind that assignments name
+	Logs      Logs
+	Slots     int // attempts at once
 	// MinFree is the free disk space below which nothing new is taken; 128 MiB if zero.
 	MinFree int64
 	Now     func() time.Time
@@ -78,6 +78,7 @@ const (
 type attempt struct {
 	ref      journal.Ref
 	phase    Phase
+	kind     string // of executor, while nothing is on disk
 	payload  []byte
 	handover *runnerv1.Handover
 	entry    *journal.Entry // nil before Starting, and when the journal was not writable
@@ -107,6 +108,7 @@ func New(cfg Config) *Supervisor {
 // Assignment is what the hub hands over.
 type Assignment struct {
 	Ref      journal.Ref
+	Kind     string // of executor
 	Payload  []byte
 	Handover *runnerv1.Handover
 }
@@ -141,6 +143,8 @@ func (s *Supervisor) take(a Assignment, pressure *problem.Problem) *problem.Prob
 		return nil // sent again
 	case held != nil:
 		return ErrStale.With("attempt %s has fence %d here, not %d", a.Ref, held.ref.Fence, a.Ref.Fence)
+	case s.cfg.Executors[a.Kind] == nil:
+		return ErrExecutor.With("it has no executor %q", a.Kind)
 	case s.stopping:
 		return ErrStopping.With("it takes nothing new")
 	case s.taken >= s.cfg.Slots:
@@ -148,7 +152,7 @@ func (s *Supervisor) take(a Assignment, pressure *problem.Problem) *problem.Prob
 	case pressure != nil:
 		return pressure
 	}
-	t := &attempt{ref: a.Ref, phase: Assigned, payload: a.Payload, handover: a.Handover}
+	t := &attempt{ref: a.Ref, phase: Assigned, kind: a.Kind, payload: a.Payload, handover: a.Handover}
 	s.attempts[keyOf(a.Ref)] = t
 	s.accepts = append(s.accepts, t)
 	s.taken++

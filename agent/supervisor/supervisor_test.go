@@ -75,7 +75,7 @@ func boots(t *testing.T, dir string, x executor.Executor, slots int) *host {
 		t.Fatal(err)
 	}
 	h := &host{dir: dir, logs: &logs{got: map[string][]byte{}}}
-	h.Supervisor = supervisor.New(supervisor.Config{Journal: j, Executor: x, Logs: h.logs, Slots: slots, MinFree: 1, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	h.Supervisor = supervisor.New(supervisor.Config{Journal: j, Executors: map[string]executor.Executor{"process": x}, Logs: h.logs, Slots: slots, MinFree: 1, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err := h.Recover(); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func assignment(t *testing.T, source string) supervisor.Assignment {
 	ref := journal.Ref{RunID: uuid.NewString(), Attempt: 1, Fence: 3}
 	payload := executortest.Sign(t, &runnerv1.Payload{Ref: &runnerv1.Attempt{RunId: ref.RunID, Attempt: 1, Fence: 3},
 		Script: &runnerv1.Script{Language: "bash", Source: []byte(source)}})
-	return supervisor.Assignment{Ref: ref, Payload: payload, Handover: executortest.Handover(nil)}
+	return supervisor.Assignment{Ref: ref, Kind: "process", Payload: payload, Handover: executortest.Handover(nil)}
 }
 
 func (h *host) assign(t *testing.T, a supervisor.Assignment) {
@@ -182,7 +182,7 @@ func TestASlotIsTakenUntilTheEndOfTheScript(t *testing.T) {
 
 func TestAForeignRefIsRefused(t *testing.T) {
 	h := boots(t, t.TempDir(), executortest.Noop{}, 1)
-	bad := supervisor.Assignment{Ref: journal.Ref{RunID: "../../../etc", Attempt: 1, Fence: 1}}
+	bad := supervisor.Assignment{Kind: "process", Ref: journal.Ref{RunID: "../../../etc", Attempt: 1, Fence: 1}}
 	if refused := h.Assign([]supervisor.Assignment{bad}); len(refused) != 1 || !errors.Is(refused[0].Problem, supervisor.ErrRef) {
 		t.Fatalf("refused %v, want assignment_invalid", refused)
 	}
@@ -325,7 +325,7 @@ func TestAFullDiskRefusesNewWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := supervisor.New(supervisor.Config{Journal: j, Executor: executortest.Noop{}, Slots: 1, Now: time.Now})
+	s := supervisor.New(supervisor.Config{Journal: j, Executors: map[string]executor.Executor{"process": executortest.Noop{}}, Slots: 1, Now: time.Now})
 	if refused := s.Assign([]supervisor.Assignment{assignment(t, "")}); len(refused) != 1 || !errors.Is(refused[0].Problem, supervisor.ErrDisk) {
 		t.Fatalf("refused %v, want disk_pressure", refused)
 	}
@@ -336,7 +336,7 @@ func BenchmarkNoop(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := supervisor.New(supervisor.Config{Journal: j, Executor: executortest.Noop{}, Logs: &logs{got: map[string][]byte{}}, Slots: 500, MinFree: 1,
+	s := supervisor.New(supervisor.Config{Journal: j, Executors: map[string]executor.Executor{"process": executortest.Noop{}}, Logs: &logs{got: map[string][]byte{}}, Slots: 500, MinFree: 1,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup

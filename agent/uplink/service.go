@@ -26,11 +26,12 @@ func (s *service) Assign(_ context.Context, in *agentv1.AssignRequest) (*agentv1
 	list := make([]supervisor.Assignment, 0, len(in.GetAssignments()))
 	var refused []supervisor.Refusal
 	for _, a := range in.GetAssignments() {
-		if err := s.verify(a); err != nil {
+		kind, err := s.verify(a)
+		if err != nil {
 			refused = append(refused, supervisor.Refusal{Ref: fromProto(a.GetRef()), Problem: err})
 			continue
 		}
-		list = append(list, supervisor.Assignment{Ref: fromProto(a.GetRef()), Payload: a.GetPayload(), Handover: s.handover(a)})
+		list = append(list, supervisor.Assignment{Ref: fromProto(a.GetRef()), Kind: kind, Payload: a.GetPayload(), Handover: s.handover(a)})
 	}
 	out := &agentv1.AssignResponse{}
 	for _, r := range append(refused, s.uplink.cfg.Attempts.Assign(list)...) {
@@ -40,19 +41,22 @@ func (s *service) Assign(_ context.Context, in *agentv1.AssignRequest) (*agentv1
 }
 
 // verify checks that the hub whom we enrolled with wants this run, and by us. The
-// runner checks again what it finds on disk.
-func (s *service) verify(a *agentv1.Assignment) *problem.Problem {
+// runner checks again what it finds on disk. It returns the kind of executor.
+func (s *service) verify(a *agentv1.Assignment) (kind string, _ *problem.Problem) {
 	id := s.uplink.cfg.Identity
 	p, err := id.Keys.Open(a.GetPayload())
 	if err != nil {
 		rejected, _ := problem.As(err)
-		return rejected
+		return "", rejected
 	}
 	got := journal.Ref{RunID: p.GetRef().GetRunId(), Attempt: p.GetRef().GetAttempt(), Fence: p.GetRef().GetFence()}
 	if got != fromProto(a.GetRef()) || p.GetAgentId() != id.AgentID || p.GetInstance() != id.Instance {
-		return payload.ErrRejected.With("It is signed for attempt %s on agent %s of %s", got, p.GetAgentId(), p.GetInstance())
+		return "", payload.ErrRejected.With("It is signed for attempt %s on agent %s of %s", got, p.GetAgentId(), p.GetInstance())
 	}
-	return nil
+	if p.GetContainer() != nil {
+		return "docker", nil
+	}
+	return "process", nil
 }
 
 func (s *service) handover(a *agentv1.Assignment) *runnerv1.Handover {

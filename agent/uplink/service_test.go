@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/cronium/cronium/agent/executor"
+	"github.com/cronium/cronium/agent/executor/executortest"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/supervisor"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
@@ -29,7 +31,7 @@ func TestOnlyOrdersOfTheOwnHubForThisAgentAreTaken(t *testing.T) {
 	}
 	ours := keyOf(1)
 	id := &Identity{AgentID: "us", Instance: "here", Keys: payload.Keys{ours.Public().(ed25519.PublicKey)}}
-	s := &service{uplink: &Uplink{cfg: Config{Identity: id, Attempts: supervisor.New(supervisor.Config{Journal: j, Slots: 10, MinFree: 1, Now: time.Now})}}}
+	s := &service{uplink: &Uplink{cfg: Config{Identity: id, Attempts: supervisor.New(supervisor.Config{Journal: j, Executors: map[string]executor.Executor{"process": executortest.Noop{}}, Slots: 10, MinFree: 1, Now: time.Now})}}}
 
 	for name, c := range map[string]struct {
 		key    ed25519.PrivateKey

@@ -49,6 +49,7 @@ type runCommand struct {
 	Slots   int               `default:"16" help:"How many scripts may run at once." env:"CRONIUM_SLOTS"`
 	Runner  string            `placeholder:"PATH" help:"The cronium-runner; by default the one beside this program." env:"CRONIUM_RUNNER"`
 	RunAs   string            `placeholder:"USER" help:"Run scripts as this user; the agent must be root." env:"CRONIUM_RUN_AS"`
+	Docker  string            `default:"auto" placeholder:"ADDR" help:"The Docker engine for jobs in containers: an address such as unix:///var/run/docker.sock, auto (the usual one, if it is there) or off." env:"CRONIUM_DOCKER"`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"A further label; may be repeated." mapsep:"none"`
 	Verbose bool              `short:"v" help:"Log more."`
 }
@@ -125,7 +126,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, Labels: c.Label, Version: version, Log: log})
+	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, Docker: c.Docker, Labels: c.Label, Version: version, Log: log})
 	if err != nil {
 		return err
 	}

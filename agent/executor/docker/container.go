@@ -134,8 +134,8 @@ func (c *containerRunner) Gone() bool {
 }
 
 // Bury implements [local.Runner].
-func (c *containerRunner) Bury(journal.Started) *problem.Problem {
-	ctx, stop := context.WithTimeout(context.Background(), callLimit) //nolint:forbidigo // it outlives every caller
+func (c *containerRunner) Bury(ctx context.Context, _ journal.Started) *problem.Problem {
+	ctx, stop := context.WithTimeout(ctx, callLimit)
 	defer stop()
 	found, err := c.x.engine.ContainerInspect(ctx, c.name)
 	switch {
@@ -152,7 +152,7 @@ func (c *containerRunner) Bury(journal.Started) *problem.Problem {
 }
 
 // over removes the container as soon as it has ended, which it does by itself.
-func (c *containerRunner) over() {
+func (c *containerRunner) over(ctx context.Context) {
 	c.once.Do(func() {
 		c.x.work.Go(func() {
 			defer c.x.forget(c.known)
@@ -161,7 +161,7 @@ func (c *containerRunner) over() {
 			case <-c.ended:
 			case <-time.After(lastBreath):
 			}
-			c.x.remove(context.Background(), c.name) //nolint:forbidigo // it outlives every caller
+			c.x.remove(context.WithoutCancel(ctx), c.name)
 		})
 	})
 }
@@ -174,8 +174,8 @@ func (c *containerRunner) leave() {
 	c.once.Do(c.stop)
 }
 
-func (c *containerRunner) kill() {
-	ctx, stop := context.WithTimeout(context.Background(), callLimit) //nolint:forbidigo // it outlives every caller
+func (c *containerRunner) kill(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, callLimit)
 	defer stop()
 	_ = c.x.engine.ContainerKill(ctx, c.name, "SIGKILL")
 }
@@ -186,7 +186,7 @@ func (x *Executor) startWith(ctx context.Context, e *journal.Entry, id string, s
 	if err != nil {
 		return nil, ErrContainer.With("attach to it: %v", err)
 	}
-	c := x.follow(id)
+	c := x.follow(ctx, id)
 	c.known = x.name(e.Ref)
 	if err := x.engine.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
 		pipe.Close()
@@ -206,17 +206,16 @@ func (x *Executor) startWith(ctx context.Context, e *journal.Entry, id string, s
 		defer func() { _ = words.Close() }()
 		_, _ = stdcopy.StdCopy(words, words, pipe.Reader)
 	})
-	if _, err := pipe.Conn.Write(secrets); err != nil {
-		return c, nil // the runner finds its handover incomplete and ends
-	}
+	// A runner that finds its handover incomplete ends without a claim.
+	_, _ = pipe.Conn.Write(secrets)
 	_ = pipe.CloseWrite()
 	return c, nil
 }
 
 // follow learns when a container ends. While the engine does not answer it is
 // asked again: it may be restarting, and containers may survive that.
-func (x *Executor) follow(name string) *containerRunner {
-	ctx, stop := context.WithCancel(context.Background()) //nolint:forbidigo // it ends with the container, or by leave
+func (x *Executor) follow(ctx context.Context, name string) *containerRunner {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // it ends with the container, or by leave
 	c := &containerRunner{x: x, name: name, known: name, ended: make(chan struct{}), stop: stop}
 	created, failed := x.engine.ContainerWait(ctx, name, container.WaitConditionNextExit)
 	x.work.Go(func() {

@@ -199,7 +199,7 @@ func (x *Executor) handover(given *runnerv1.Handover) *runnerv1.Handover {
 }
 
 // Reattach implements [executor.Executor].
-func (x *Executor) Reattach(_ context.Context, e *journal.Entry) (executor.Running, error) {
+func (x *Executor) Reattach(ctx context.Context, e *journal.Entry) (executor.Running, error) {
 	started, ok, err := e.Started()
 	if err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func (x *Executor) Reattach(_ context.Context, e *journal.Entry) (executor.Runni
 	}
 	name := x.name(e.Ref)
 	x.attend(name)
-	return x.attach(e, x.follow(name)), nil
+	return x.attach(e, x.follow(ctx, name)), nil
 }
 
 func (x *Executor) attach(e *journal.Entry, c *containerRunner) *running {
@@ -230,7 +230,7 @@ type running struct {
 func (r *running) Wait(ctx context.Context) error {
 	err := r.Running.Wait(ctx)
 	if err == nil {
-		r.container.over()
+		r.container.over(ctx)
 	}
 	return err
 }

@@ -30,7 +30,7 @@ type Runner interface {
 	Gone() bool
 	// Bury makes sure that nothing is left of an attempt whose runner ended without a
 	// result, and says what became of it.
-	Bury(started journal.Started) *problem.Problem
+	Bury(ctx context.Context, started journal.Started) *problem.Problem
 }
 
 // Running is an attempt whose runner works in a directory of this host.
@@ -71,7 +71,7 @@ func (r *Running) Close() { r.closed.Do(r.unwatch) }
 // Begin returns when the runner has claimed the attempt. Otherwise it is decided
 // that it never runs, unless ctx has ended: then the journal will tell. A runner
 // that takes longer than limit is killed.
-func (r *Running) Begin(ctx context.Context, limit time.Duration, kill func()) error {
+func (r *Running) Begin(ctx context.Context, limit time.Duration, kill func(context.Context)) error {
 	timed, stop := context.WithTimeout(ctx, limit)
 	defer stop()
 	runs, err := r.decided(timed)
@@ -82,7 +82,7 @@ func (r *Running) Begin(ctx context.Context, limit time.Duration, kill func()) e
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		kill()
+		kill(ctx)
 	}
 	err = executor.Abandon(r.entry, lastWords(r.entry))
 	if errors.Is(err, journal.ErrClaimed) { // by the runner after all, or long ago
@@ -139,7 +139,7 @@ func (r *Running) Wait(ctx context.Context) error {
 			return nil
 		}
 		if gone {
-			return r.died()
+			return r.died(ctx)
 		}
 		select {
 		case <-r.moved:
@@ -151,12 +151,12 @@ func (r *Running) Wait(ctx context.Context) error {
 }
 
 // died clears up after a runner that left no result, and writes one.
-func (r *Running) died() error {
+func (r *Running) died(ctx context.Context) error {
 	started, _, err := r.entry.Started()
 	if err != nil {
 		return err
 	}
-	p := r.runner.Bury(started)
+	p := r.runner.Bury(ctx, started)
 	size, err := segment.Whole(r.entry.Dir)
 	if err != nil {
 		return err

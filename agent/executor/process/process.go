@@ -147,9 +147,11 @@ func (c *child) Gone() bool {
 	}
 }
 
-func (c *child) Bury(started journal.Started) *problem.Problem { return bury(c.work, started) }
+func (c *child) Bury(_ context.Context, started journal.Started) *problem.Problem {
+	return bury(c.work, started)
+}
 
-func (c *child) kill() { _ = c.process.Kill() }
+func (c *child) kill(context.Context) { _ = c.process.Kill() }
 
 // found is a runner that an earlier agent has started.
 type found struct {
@@ -161,7 +163,9 @@ func (f *found) Ended() <-chan struct{} { return nil }
 
 func (f *found) Gone() bool { return !f.process.Alive() }
 
-func (f *found) Bury(started journal.Started) *problem.Problem { return bury(f.work, started) }
+func (f *found) Bury(_ context.Context, started journal.Started) *problem.Problem {
+	return bury(f.work, started)
+}
 
 func bury(work string, started journal.Started) *problem.Problem {
 	killLeftovers(work)

@@ -45,7 +45,7 @@ func Start(t testing.TB) *Engine {
 	mu.Lock()
 	defer mu.Unlock()
 	if shared == nil {
-		e, err := start(context.Background())
+		e, err := start(context.WithoutCancel(t.Context()))
 		if err != nil {
 			t.Fatalf("start a Docker engine (make install-test installs it): %v", err)
 		}
