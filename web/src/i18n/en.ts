@@ -142,7 +142,7 @@ export const en = {
     'Its certificate stops working at once and it must be enrolled again to come back. {{count}} runs on it will be lost.',
   'hosts.revoke_title': 'Revoke {{name}}',
   'hosts.revoked': '{{name}} can no longer connect.',
-  'hosts.run_this': 'Run this on the machine:',
+  'hosts.run_this': 'Run this on the machine. It ends with the command that starts the agent.',
   'hosts.running': 'Running / slots',
   'hosts.running_short': 'Running',
   'hosts.slots': '{{running}} / {{slots}}',
