@@ -63,7 +63,7 @@ func (a *API) findAttempt(ctx context.Context, c *call, public string, attempt i
 		attempt = r.Attempt
 	}
 	if attempt < 0 || attempt > r.Attempt {
-		return attemptRef{}, ErrNotFound.With("The run has %d attempts", r.Attempt).At("attempt")
+		return attemptRef{}, ErrNoAttempt.With("The run has had attempts up to %d, not %d", r.Attempt, attempt).At("attempt")
 	}
 	i := slices.IndexFunc(r.Attempts, func(t run.Attempt) bool { return t.Number == attempt })
 	return attemptRef{id, int32(attempt), i >= 0 && r.Attempts[i].State == "finished"}, nil

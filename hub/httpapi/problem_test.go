@@ -119,7 +119,7 @@ func TestAnUnknownErrorShowsNothingOfItself(t *testing.T) {
 		{"lost connection", fmt.Errorf("get run: %w", &net.OpError{Op: "read", Err: errors.New("hunter2")}), "storage_unavailable", 503},
 		{"database starting", &pgconn.PgError{Code: "57P03", Message: "hunter2"}, "storage_unavailable", 503},
 		{"timeout", fmt.Errorf("list: %w", context.DeadlineExceeded), "storage_unavailable", 503},
-		{"known", fmt.Errorf("hunter2: %w", run.ErrNotFound.With("No such run")), "not_found", 404},
+		{"known", fmt.Errorf("hunter2: %w", run.ErrNotFound.With("No such run")), "run_not_found", 404},
 	} {
 		var log strings.Builder
 		p := httpapi.Explain(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), c.err, "req-1")

@@ -41,6 +41,8 @@ var (
 		"Invalid parameter", "See the parameter's description in /api/v1/openapi.json.")
 	ErrNotFound = problem.New("not_found", http.StatusNotFound,
 		"Not found", "Check the address.")
+	ErrNoAttempt = problem.New("attempt_not_found", http.StatusNotFound,
+		"No such attempt", "Leave the attempt out for the last one.")
 	ErrMethodNotAllowed = problem.New("method_not_allowed", http.StatusMethodNotAllowed,
 		"Method not allowed", "See the Allow header for those that are.")
 	ErrUnknownHost = problem.New("unknown_host", http.StatusMisdirectedRequest,

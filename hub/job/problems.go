@@ -8,7 +8,7 @@ import (
 
 // Problems of jobs.
 var (
-	ErrNotFound = problem.New("not_found", http.StatusNotFound,
+	ErrNotFound = problem.New("job_not_found", http.StatusNotFound,
 		"Job not found", "Check the name and the project.")
 	ErrConflict = problem.New("version_conflict", http.StatusPreconditionFailed,
 		"Job was changed meanwhile", "Load it again, repeat your change and save.")

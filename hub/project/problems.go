@@ -8,6 +8,6 @@ import (
 
 // Problems of projects.
 var (
-	ErrNotFound = problem.New("project.not_found", http.StatusNotFound,
-		"Project not found", "Check the name; `cronium login` lists the projects that you may see.")
+	ErrNotFound = problem.New("project_not_found", http.StatusNotFound,
+		"Project not found", "Check the name; `cronium whoami` lists the projects that you may see.")
 )

@@ -8,7 +8,7 @@ import (
 
 // Problems of runs.
 var (
-	ErrNotFound = problem.New("not_found", http.StatusNotFound,
+	ErrNotFound = problem.New("run_not_found", http.StatusNotFound,
 		"Run not found", "Check the id and the project; the run may have been pruned.")
 	ErrFinished = problem.New("run_already_finished", http.StatusConflict,
 		"Run has finished", "A finished run cannot be cancelled; start a new one.")

@@ -10,7 +10,7 @@ import (
 // Problems of schedules. What is wrong with a text or a zone is said by
 // [cron.ErrInvalid] and [cron.ErrZone].
 var (
-	ErrNotFound = problem.New("not_found", http.StatusNotFound,
+	ErrNotFound = problem.New("schedule_not_found", http.StatusNotFound,
 		"Schedule not found", "Check the id and the project; the schedule may have been removed from its job.")
 	ErrDefinition = problem.New("invalid_schedule", http.StatusUnprocessableEntity,
 		"Schedule is not valid", "Correct the field and apply the job again.")

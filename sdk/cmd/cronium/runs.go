@@ -127,7 +127,7 @@ func (a *app) runOrJobMissing(err error, name string) error {
 func runMissing(err error, id string) error {
 	p, ok := problem.As(err)
 	switch {
-	case !ok || p.Code != "not_found" || p.Field != "": // of a project, or an attempt of it
+	case !ok || p.Code != "run_not_found" || p.Field != "": // of a project, or an attempt of it
 		return err
 	case !isRunID(id):
 		return errNoRun.With("%q is not the id of a run", id).Hinted("cronium runs --job %s lists the runs of a job.", id)
