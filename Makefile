@@ -101,7 +101,7 @@ lint: $(BIN)/.tools ## golangci-lint, buf lint, gofmt
 generate: $(BIN)/.tools ## Regenerate protos, SQL closets and goldens
 	buf generate
 	sqlc generate
-	go test ./hub/httpapi -run Golden -update
+	go test ./hub/httpapi -run 'TestTheTableIsReviewed|TestTheProblemCatalogueIsReviewed' -update
 	cd web && npm run --silent generate
 
 .PHONY: generate-diff

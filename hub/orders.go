@@ -38,7 +38,7 @@ func (o orders) Request(j job.Job, given map[string]any) (run.Request, error) {
 	}
 	return run.Request{
 		Project: j.ProjectID, JobID: j.ID, JobName: j.Name, JobVersion: j.Version,
-		Inputs: inputs, SealedInputs: sealed, Target: j.Spec.Target.Labels,
+		Inputs: inputs, SealedInputs: sealed, Target: j.Spec.Hosts(),
 		Retry: retryOf(j.Spec), LostAfter: j.Spec.Limit() + graceAfterTimeout,
 	}, nil
 }
@@ -71,7 +71,7 @@ func (o orders) Facts(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) (map[uuid
 	facts := make(map[uuid.UUID]schedule.Job, len(jobs))
 	for id, j := range jobs {
 		facts[id] = schedule.Job{
-			Name: j.Name, Version: j.Version, State: schedule.JobState(j.State), Target: j.Spec.Target.Labels,
+			Name: j.Name, Version: j.Version, State: schedule.JobState(j.State), Target: j.Spec.Hosts(),
 			Retry: retryOf(j.Spec), LostAfter: j.Spec.Limit() + graceAfterTimeout,
 			Resolve: func(given map[string]any) (map[string]any, []byte, error) { return o.resolve(j, given) },
 		}
@@ -94,9 +94,25 @@ func (o orders) Versions(ctx context.Context, refs []dispatch.VersionRef) (map[d
 		versions[dispatch.VersionRef{JobID: ref.JobID, Version: ref.Version}] = dispatch.JobVersion{
 			Language: v.Spec.Script.Language, Source: []byte(v.Spec.Script.Source), SHA256: v.ScriptSHA256,
 			Env: v.Spec.Env, Timeout: v.Spec.Limit(), Grace: grace,
+			Container: containerOf(v.Spec), Limits: limitsOf(v.Spec),
 		}
 	}
 	return versions, nil
+}
+
+func containerOf(s job.Spec) *dispatch.Container {
+	if s.Container == nil {
+		return nil
+	}
+	c := dispatch.Container(*s.Container)
+	return &c
+}
+
+func limitsOf(s job.Spec) dispatch.Limits {
+	if s.Limits == nil {
+		return dispatch.Limits{}
+	}
+	return dispatch.Limits{MemoryBytes: s.Limits.MemoryBytes(), MilliCPUs: int64(s.Limits.CPUs * 1000), Processes: int64(s.Limits.Processes)}
 }
 
 // grace is how long a script has between SIGTERM and SIGKILL.

@@ -36,7 +36,16 @@ type JobVersion struct {
 	Env      map[string]string
 	Timeout  time.Duration
 	Grace    time.Duration
+
+	Container *Container // nil: a process of the host
+	Limits    Limits
 }
+
+// Container is what a script runs in.
+type Container struct{ Image, Pull, Network string }
+
+// Limits are what an attempt may use; zero is the agent's default.
+type Limits struct{ MemoryBytes, MilliCPUs, Processes int64 }
 
 // Jobs looks up versions of jobs, all in one question, and the names of projects.
 // Both never change, so it may remember.

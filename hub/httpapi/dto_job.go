@@ -26,6 +26,23 @@ type JobSpec struct {
 	Timeout string            `json:"timeout,omitempty" maxLength:"32" doc:"1s to 168h; the default is 1h" example:"2m"`
 	Retries *JobRetries       `json:"retries,omitempty"`
 	Env     map[string]string `json:"env,omitempty" maxProperties:"256"`
+
+	Container *JobContainer `json:"container,omitempty" doc:"Without it the script is a process of the host"`
+	Limits    *JobLimits    `json:"limits,omitempty" doc:"Of a container"`
+}
+
+// JobContainer is the Docker container that a job's script runs in.
+type JobContainer struct {
+	Image   string `json:"image" minLength:"1" maxLength:"255" example:"python:3.12-slim"`
+	Pull    string `json:"pull,omitempty" enum:"missing,always,never" doc:"The default is missing"`
+	Network string `json:"network,omitempty" maxLength:"128" doc:"bridge, none, or the name of a network; the default is bridge"`
+}
+
+// JobLimits are what one attempt may use.
+type JobLimits struct {
+	Memory    string  `json:"memory,omitempty" maxLength:"16" doc:"16MiB to 1024GiB; the default is 512MiB" example:"512MiB"`
+	CPUs      float64 `json:"cpus,omitempty" minimum:"0" maximum:"256" doc:"The default is all of the host's"`
+	Processes int     `json:"processes,omitempty" minimum:"0" maximum:"100000" doc:"The default is 256"`
 }
 
 // JobWish is a spec with the schedules that the job should have: leave

@@ -37,6 +37,14 @@ func jobSpec(s JobSpec) job.Spec {
 		r := job.Retries(*s.Retries)
 		spec.Retries = &r
 	}
+	if s.Container != nil {
+		c := job.Container(*s.Container)
+		spec.Container = &c
+	}
+	if s.Limits != nil {
+		l := job.Limits(*s.Limits)
+		spec.Limits = &l
+	}
 	return spec
 }
 
@@ -57,6 +65,14 @@ func showSpec(s job.Spec) JobSpec {
 	if s.Retries != nil {
 		r := JobRetries(*s.Retries)
 		shown.Retries = &r
+	}
+	if s.Container != nil {
+		c := JobContainer(*s.Container)
+		shown.Container = &c
+	}
+	if s.Limits != nil {
+		l := JobLimits(*s.Limits)
+		shown.Limits = &l
 	}
 	return shown
 }

@@ -57,6 +57,17 @@ func NewHub(t testing.TB) *World {
 // AddAgent enrols an agent with these labels and waits until it is online.
 func (w *World) AddAgent(name string, labels map[string]string) {
 	w.t.Helper()
+	w.addAgent(name, labels, "off")
+}
+
+// AddDockerAgent is [World.AddAgent] for a host with a Docker engine.
+func (w *World) AddDockerAgent(name, engine string) {
+	w.t.Helper()
+	w.addAgent(name, nil, engine)
+}
+
+func (w *World) addAgent(name string, labels map[string]string, engine string) {
+	w.t.Helper()
 	token, err := w.Client.CreateJoinToken(w.t.Context(), "default", client.JoinTokenRequest{Name: name, Labels: labels})
 	if err != nil {
 		w.t.Fatalf("create a join token: %v", err)
@@ -65,7 +76,7 @@ func (w *World) AddAgent(name string, labels map[string]string) {
 	if _, err := agent.Enrol(w.t.Context(), agent.Enrolment{Hub: w.AgentsAddr, Token: token.Token, DataDir: dir}); err != nil {
 		w.t.Fatalf("enrol an agent: %v", err)
 	}
-	a, err := agent.New(agent.Config{DataDir: dir, RunnerPath: Runner(w.t), Log: w.log})
+	a, err := agent.New(agent.Config{DataDir: dir, RunnerPath: Runner(w.t), Docker: engine, Log: w.log})
 	if err != nil {
 		w.t.Fatalf("make an agent: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cronium/cronium/agent/executor/docker/dockertest"
 	"github.com/cronium/cronium/hub/hubtest"
 	"github.com/cronium/cronium/sdk/client"
 )
@@ -15,6 +16,7 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	hubtest.RemoveRunner()
+	dockertest.Stop()
 	os.Exit(code)
 }
 

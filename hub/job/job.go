@@ -34,6 +34,9 @@ type Spec struct {
 	Timeout string            `json:"timeout,omitempty"` // "2m"; 1s to 168h; default 1h
 	Retries *Retries          `json:"retries,omitempty"` // default: none
 	Env     map[string]string `json:"env,omitempty"`
+
+	Container *Container `json:"container,omitempty"` // default: a process of the host
+	Limits    *Limits    `json:"limits,omitempty"`    // of a container
 }
 
 // Script is a program in one of the languages that agents run.

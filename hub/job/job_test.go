@@ -309,6 +309,22 @@ func TestBadDefinitionsAreRefusedWithCodeAndField(t *testing.T) {
 		{"retries", func(d *Definition) { d.Spec.Retries = &Retries{Max: 21} }, ErrRange, "spec.retries.max", "0–20"},
 		{"backoff", func(d *Definition) { d.Spec.Retries.Backoff = "random" }, ErrParameter, "spec.retries.backoff", ""},
 		{"delay", func(d *Definition) { d.Spec.Retries.Delay = "25h" }, ErrRange, "spec.retries.delay", "from 0s to 24h"},
+		{"image", func(d *Definition) { d.Spec.Container = &Container{Image: "-v /:/host"} }, ErrImage, "spec.container.image", "-v /:/host"},
+		{"no image", func(d *Definition) { d.Spec.Container = &Container{} }, ErrImage, "spec.container.image", ""},
+		{"pull", func(d *Definition) { d.Spec.Container = &Container{Image: "a:1", Pull: "sometimes"} }, ErrParameter, "spec.container.pull", "missing, always, never"},
+		{"host's network", func(d *Definition) { d.Spec.Container = &Container{Image: "a:1", Network: "host"} }, ErrParameter, "spec.container.network", "host"},
+		{"another's network", func(d *Definition) { d.Spec.Container = &Container{Image: "a:1", Network: "container:db"} }, ErrParameter, "spec.container.network", ""},
+		{"limits of a process", func(d *Definition) { d.Spec.Limits = &Limits{Processes: 1} }, ErrLimits, "spec.limits", "no container"},
+		{"memory", func(d *Definition) {
+			d.Spec.Container, d.Spec.Limits = &Container{Image: "a:1"}, &Limits{Memory: "15MiB"}
+		}, ErrRange, "spec.limits.memory", "15MiB"},
+		{"memory without unit", func(d *Definition) {
+			d.Spec.Container, d.Spec.Limits = &Container{Image: "a:1"}, &Limits{Memory: "512"}
+		}, ErrRange, "spec.limits.memory", ""},
+		{"cpus", func(d *Definition) { d.Spec.Container, d.Spec.Limits = &Container{Image: "a:1"}, &Limits{CPUs: 0.001} }, ErrRange, "spec.limits.cpus", ""},
+		{"processes", func(d *Definition) {
+			d.Spec.Container, d.Spec.Limits = &Container{Image: "a:1"}, &Limits{Processes: -1}
+		}, ErrRange, "spec.limits.processes", ""},
 		{"on", func(d *Definition) { d.Spec.Retries.On = []string{"succeeded"} }, ErrParameter, "spec.retries.on", ""},
 		{"LD_PRELOAD", func(d *Definition) { d.Spec.Env = map[string]string{"LD_PRELOAD": "x"} }, ErrEnv, "spec.env.LD_PRELOAD", "LD_PRELOAD may not be set"},
 		{"A=B", func(d *Definition) { d.Spec.Env = map[string]string{"A=B": "x"} }, ErrEnv, "spec.env", "name must match"},

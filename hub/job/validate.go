@@ -73,6 +73,12 @@ func normalise(d Definition) (Definition, []Warning, error) {
 	if err := checkEnv(d.Spec.Env); err != nil {
 		return d, nil, err
 	}
+	if d.Spec.Container, err = normaliseContainer(d.Spec.Container); err != nil {
+		return d, nil, err
+	}
+	if d.Spec.Limits, err = normaliseLimits(d.Spec.Limits, d.Spec.Container); err != nil {
+		return d, nil, err
+	}
 	bare := d.Spec
 	bare.Script.Source = ""
 	if b, err := json.Marshal(bare); err != nil || len(b) > maxSpec {

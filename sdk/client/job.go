@@ -38,6 +38,23 @@ type Spec struct {
 	Timeout string            `json:"timeout,omitempty"`
 	Retries *Retries          `json:"retries,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
+
+	Container *Container `json:"container,omitempty"` // nil: a process of the host
+	Limits    *Limits    `json:"limits,omitempty"`
+}
+
+// Container is the Docker container that a job's script runs in.
+type Container struct {
+	Image   string `json:"image"`
+	Pull    string `json:"pull,omitempty"`    // missing, always or never
+	Network string `json:"network,omitempty"` // bridge, none, or the name of a network
+}
+
+// Limits are what one attempt in a container may use.
+type Limits struct {
+	Memory    string  `json:"memory,omitempty"` // "512MiB"
+	CPUs      float64 `json:"cpus,omitempty"`
+	Processes int     `json:"processes,omitempty"`
 }
 
 // Script is the program of a job.

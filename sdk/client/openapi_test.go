@@ -232,7 +232,7 @@ func TestTheTypesHaveTheFieldsOfTheAPI(t *testing.T) {
 		"Me": client.Me{}, "Membership": client.Membership{}, "HubInfo": client.HubInfo{}, "Token": client.Token{}, "NewToken": client.NewToken{},
 		"TokenRequest": client.TokenRequest{}, "SetupState": client.SetupState{}, "JobDefinition": client.Definition{}, "JobMetadata": client.Metadata{},
 		"JobWish": client.DefinitionSpec{}, "JobSpec": client.Spec{}, "JobScript": client.Script{}, "Input": client.Input{}, "JobTarget": client.Target{},
-		"JobRetries": client.Retries{}, "ScheduleWish": client.ScheduleWish{}, "Job": client.Job{}, "JobChange": client.JobChange{}, "Warning": client.Warning{},
+		"JobRetries": client.Retries{}, "JobContainer": client.Container{}, "JobLimits": client.Limits{}, "ScheduleWish": client.ScheduleWish{}, "Job": client.Job{}, "JobChange": client.JobChange{}, "Warning": client.Warning{},
 		"JobSummary": client.JobSummary{}, "JobSchedule": client.JobSchedule{}, "JobRun": client.JobRun{}, "JobVersion": client.JobVersion{},
 		"RunRequest": client.RunRequest{}, "RunSummary": client.RunSummary{}, "RunReason": client.RunReason{}, "RunOutcome": client.RunOutcome{},
 		"Run": client.Run{}, "Attempt": client.Attempt{}, "Moment": client.Moment{}, "Log": client.Log{}, "LogLine": client.LogLine{},

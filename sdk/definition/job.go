@@ -49,6 +49,8 @@ func (r *reader) spec(s *Spec) fields {
 		"timeout":   r.duration(&s.Timeout, minTimeout, maxTimeout),
 		"retries":   func(n *yaml.Node, at string) { s.Retries = r.retries(n, at) },
 		"env":       r.texts(&s.Env, envName, freeText, 200),
+		"container": func(n *yaml.Node, at string) { s.Container = r.container(n, at) },
+		"limits":    func(n *yaml.Node, at string) { s.Limits = r.limits(n, at) },
 		"schedules": func(n *yaml.Node, at string) { s.Schedules = r.schedules(n, at) },
 	}
 }
@@ -100,6 +102,32 @@ func (r *reader) checkScript(n *yaml.Node, at, text string) {
 	case !utf8.ValidString(text):
 		r.found(n, at, "the script is not UTF-8")
 	}
+}
+
+func (r *reader) container(n *yaml.Node, at string) *Container {
+	var c Container
+	r.object(n, at, fields{
+		"image":   r.matching(&c.Image, imageRef),
+		"pull":    r.oneOf(&c.Pull, "missing", "always", "never"),
+		"network": r.matching(&c.Network, networkName),
+	}, "image")
+	return &c
+}
+
+func (r *reader) limits(n *yaml.Node, at string) *Limits {
+	var l Limits
+	var cpus *float64
+	r.object(n, at, fields{
+		"memory":    r.matching(&l.Memory, memorySize),
+		"cpus":      r.number(&cpus),
+		"processes": r.integer(&l.Processes, 1, 100_000),
+	})
+	if cpus != nil {
+		if l.CPUs = *cpus; l.CPUs < 0.01 || l.CPUs > 256 {
+			r.found(child(n, "cpus"), at+".cpus", "cpus must be 0.01 to 256, not %v", l.CPUs)
+		}
+	}
+	return &l
 }
 
 func (r *reader) retries(n *yaml.Node, at string) *Retries {

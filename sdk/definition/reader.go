@@ -41,7 +41,11 @@ var (
 		"1–63 letters, digits and . _ / -, with a letter or digit at both ends", 63}
 	envName = kind{regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`),
 		"letters, digits and _, not a digit first", 128}
-	inputName = kind{regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`),
+	imageRef = kind{regexp.MustCompile(`^[a-z0-9]([a-zA-Z0-9._:/-]*[a-zA-Z0-9])?(@sha256:[0-9a-f]{64})?$`),
+		"the reference of an image, for example python:3.12-slim", 255}
+	networkName = kind{regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`), "bridge, none, or the name of a network", 128}
+	memorySize  = kind{regexp.MustCompile(`^[1-9][0-9]*(MiB|GiB)$`), "a whole number of MiB or GiB, for example 512MiB", 16}
+	inputName   = kind{regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`),
 		"1–64 letters, digits, _ and -, with a letter or _ first", 64}
 	durations = kind{regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`),
 		"write a duration with units, like 90s, 2m or 1h30m", 32}

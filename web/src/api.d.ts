@@ -656,6 +656,17 @@ export interface components {
             /** @description What is accepted but probably not meant */
             warnings: components["schemas"]["Warning"][];
         };
+        JobContainer: {
+            /** @example python:3.12-slim */
+            image: string;
+            /** @description bridge, none, or the name of a network; the default is bridge */
+            network?: string;
+            /**
+             * @description The default is missing
+             * @enum {string}
+             */
+            pull?: "missing" | "always" | "never";
+        };
         JobDefinition: {
             /** @enum {string} */
             apiVersion: "cronium/v1";
@@ -663,6 +674,23 @@ export interface components {
             kind: "Job";
             metadata: components["schemas"]["JobMetadata"];
             spec: components["schemas"]["JobWish"];
+        };
+        JobLimits: {
+            /**
+             * Format: double
+             * @description The default is all of the host's
+             */
+            cpus?: number;
+            /**
+             * @description 16MiB to 1024GiB; the default is 512MiB
+             * @example 512MiB
+             */
+            memory?: string;
+            /**
+             * Format: int64
+             * @description The default is 256
+             */
+            processes?: number;
         };
         JobMetadata: {
             labels?: {
@@ -721,12 +749,16 @@ export interface components {
             source: string;
         };
         JobSpec: {
+            /** @description Without it the script is a process of the host */
+            container?: components["schemas"]["JobContainer"];
             env?: {
                 [key: string]: string;
             };
             inputs?: {
                 [key: string]: components["schemas"]["Input"];
             };
+            /** @description Of a container */
+            limits?: components["schemas"]["JobLimits"];
             retries?: components["schemas"]["JobRetries"];
             script: components["schemas"]["JobScript"];
             target?: components["schemas"]["JobTarget"];
@@ -772,12 +804,16 @@ export interface components {
             version: number;
         };
         JobWish: {
+            /** @description Without it the script is a process of the host */
+            container?: components["schemas"]["JobContainer"];
             env?: {
                 [key: string]: string;
             };
             inputs?: {
                 [key: string]: components["schemas"]["Input"];
             };
+            /** @description Of a container */
+            limits?: components["schemas"]["JobLimits"];
             retries?: components["schemas"]["JobRetries"];
             schedules?: components["schemas"]["ScheduleWish"][];
             script: components["schemas"]["JobScript"];

@@ -95,7 +95,10 @@ func (j *jobsGetCmd) Run(a *app) error {
 }
 
 func (a *app) showJob(j client.Job) {
-	target, retries := "", ""
+	target, retries, container := "", "", ""
+	if c := j.Spec.Container; c != nil {
+		container = screen.Name(c.Image)
+	}
 	if j.Spec.Target != nil {
 		target = labels(j.Spec.Target.Labels)
 	}
@@ -104,7 +107,7 @@ func (a *app) showJob(j client.Job) {
 	}
 	a.fields("name", screen.Name(j.Name), "state", a.painted(j.State), "version", fmt.Sprint(j.Version), "labels", labels(j.Labels),
 		"language", screen.Name(j.Spec.Script.Language), "script", lineCount(j.Spec.Script.Source),
-		"target", target, "timeout", screen.Name(j.Spec.Timeout), "retries", screen.Name(retries),
+		"container", container, "target", target, "timeout", screen.Name(j.Spec.Timeout), "retries", screen.Name(retries),
 		"updated", a.moment(j.UpdatedAt)+" by "+screen.Name(j.UpdatedBy), "page", a.link("jobs", j.Name))
 	if len(j.Spec.Inputs) > 0 {
 		a.showInputs(j.Spec.Inputs)

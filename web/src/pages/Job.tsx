@@ -182,6 +182,12 @@ function Summary({ job }: { job: JobShape }) {
               t('job.any_host')
             )}
           </dd>
+          {spec.container && (
+            <>
+              <dt>{t('job.container')}</dt>
+              <dd className={css.mono}>{spec.container.image}</dd>
+            </>
+          )}
           <dt>{t('job.timeout')}</dt>
           <dd>{spec.timeout ?? '1h'}</dd>
           <dt>{t('job.retries')}</dt>

@@ -99,6 +99,7 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
           add={t('edit.add_label')}
         />
         <Limits draft={draft} change={change} errors={errors} />
+        <Container draft={draft} change={change} errors={errors} />
         <Pairs
           title={t('job.env')}
           help={t('edit.env_help')}
@@ -189,6 +190,58 @@ function Limits({
           onChange={(e) => change({ delay: e.currentTarget.value })}
         />
       </div>
+    </Section>
+  );
+}
+
+function Container({
+  draft,
+  change,
+  errors,
+}: {
+  draft: JobDraft;
+  change: Props['change'];
+  errors: FieldErrors;
+}) {
+  const field = (
+    key: 'image' | 'network' | 'memory' | 'cpus' | 'processes',
+    path: string,
+    placeholder: string,
+  ) => (
+    <TextInput
+      label={t(`edit.${key}`)}
+      placeholder={placeholder}
+      value={draft[key]}
+      spellCheck={false}
+      data-field={path}
+      error={errors.at(path)}
+      onChange={(e) => change({ [key]: e.currentTarget.value })}
+    />
+  );
+  return (
+    <Section title={t('job.container')} help={t('edit.container_help')}>
+      <div className={form.pair}>
+        {field('image', 'spec.container.image', 'python:3.12-slim')}
+        {draft.image.trim() !== '' && (
+          <>
+            <NativeSelect
+              label={t('edit.pull')}
+              data={(['missing', 'always', 'never'] as const).map((value) => ({
+                value,
+                label: t(`edit.pull_${value}`),
+              }))}
+              value={draft.pull}
+              error={errors.at('spec.container.pull')}
+              onChange={(e) => change({ pull: e.currentTarget.value as JobDraft['pull'] })}
+            />
+            {field('network', 'spec.container.network', 'bridge')}
+            {field('memory', 'spec.limits.memory', '512MiB')}
+            {field('cpus', 'spec.limits.cpus', t('edit.cpus_all'))}
+            {field('processes', 'spec.limits.processes', '256')}
+          </>
+        )}
+      </div>
+      {errors.at('spec.limits') && <p className={form.error}>{errors.at('spec.limits')}</p>}
     </Section>
   );
 }

@@ -1,6 +1,7 @@
 // What the job form holds, how it becomes a definition, and where unsaved work is kept.
 import type { Definition, Input, InputType, InputValue, Job, Language, ScheduleDefinition } from '../types';
 
+type Container = NonNullable<Job['spec']['container']>;
 type Retries = NonNullable<Job['spec']['retries']>;
 
 export interface InputDraft {
@@ -45,6 +46,13 @@ export interface JobDraft {
   /** Which outcomes are retried; the form has no field for it. */
   retryOn?: Retries['on'];
   delay: string;
+  /** Empty: a process of the host. */
+  image: string;
+  pull: NonNullable<Container['pull']>;
+  network: string;
+  memory: string;
+  cpus: string;
+  processes: string;
   schedules: ScheduleDraft[];
 }
 
@@ -52,6 +60,15 @@ export const starters: Record<Language, string> = {
   bash: '#!/usr/bin/env bash\nset -euo pipefail\n\necho "Hello from $(hostname)"\n',
   python: 'import platform\n\nprint(f"Hello from {platform.node()}")\n',
   node: "import os from 'node:os';\n\nconsole.log(`Hello from ${os.hostname()}`);\n",
+};
+
+const noContainer = {
+  image: '',
+  pull: 'missing' as const,
+  network: 'bridge',
+  memory: '',
+  cpus: '',
+  processes: '',
 };
 
 export function blank(): JobDraft {
@@ -67,6 +84,7 @@ export function blank(): JobDraft {
     retries: '',
     backoff: 'exponential',
     delay: '',
+    ...noContainer,
     schedules: [],
   };
 }
@@ -83,6 +101,8 @@ export function newSchedule(n: number, zone: string): ScheduleDraft {
     enabled: true,
   };
 }
+
+const numberText = (n: number | undefined) => (n ? String(n) : '');
 
 const pairs = (of: Record<string, string> | undefined): PairDraft[] =>
   Object.entries(of ?? {}).map(([key, value]) => ({ key, value }));
@@ -112,6 +132,12 @@ export function fromJob(job: Job): JobDraft {
     backoff: spec.retries?.backoff ?? 'exponential',
     retryOn: spec.retries?.on,
     delay: spec.retries?.delay ?? '',
+    image: spec.container?.image ?? '',
+    pull: spec.container?.pull ?? 'missing',
+    network: spec.container?.network ?? 'bridge',
+    memory: spec.limits?.memory ?? '',
+    cpus: numberText(spec.limits?.cpus),
+    processes: numberText(spec.limits?.processes),
     schedules: job.schedules.map((s) => ({
       name: s.name,
       cron: s.cron,
@@ -139,6 +165,19 @@ function record(list: PairDraft[]): Record<string, string> | undefined {
   return Object.keys(out).length > 0 ? out : undefined;
 }
 
+const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
+/** What is no number becomes one that the hub refuses, naming the field. */
+const amount = (v: string) => (v.trim() === '' ? undefined : Number.isNaN(Number(v)) ? -1 : Number(v));
+
+function containerOf(d: JobDraft): Pick<Definition['spec'], 'container' | 'limits'> {
+  if (text(d.image) === undefined) return {};
+  const limits = { memory: text(d.memory), cpus: amount(d.cpus), processes: amount(d.processes) };
+  return {
+    container: { image: d.image.trim(), pull: d.pull, network: text(d.network) },
+    limits: Object.values(limits).some((v) => v !== undefined) ? limits : undefined,
+  };
+}
+
 export function toDefinition(d: JobDraft): Definition {
   const inputs: Record<string, Input> = {};
   for (const i of d.inputs) {
@@ -154,7 +193,6 @@ export function toDefinition(d: JobDraft): Definition {
   }
   const target = record(d.target);
   const max = Number(d.retries);
-  const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
   return {
     apiVersion: 'cronium/v1',
     kind: 'Job',
@@ -169,6 +207,7 @@ export function toDefinition(d: JobDraft): Definition {
           ? { max, backoff: d.backoff, delay: text(d.delay), on: d.retryOn }
           : undefined,
       env: record(d.env),
+      ...containerOf(d),
       schedules: d.schedules.map((s) => ({
         name: s.name.trim(),
         cron: s.cron.trim(),

@@ -1,0 +1,109 @@
+package job
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Container is the Docker container that a job's script runs in.
+type Container struct {
+	Image   string `json:"image"`             // reference, with a tag or a digest
+	Pull    string `json:"pull,omitempty"`    // missing (default), always, never
+	Network string `json:"network,omitempty"` // bridge (default), none, or the name of a network
+}
+
+// Limits are what one attempt may use. Zero values are the executor's defaults.
+type Limits struct {
+	Memory    string  `json:"memory,omitempty"` // "512MiB"; 16MiB to 1024GiB; default 512MiB
+	CPUs      float64 `json:"cpus,omitempty"`   // 0.01 to 256; default: the host's
+	Processes int     `json:"processes,omitempty"`
+}
+
+const (
+	maxImage     = 255
+	maxCPUs      = 256
+	minCPUs      = 0.01
+	minMemory    = 16 << 20
+	maxMemory    = 1024 << 30
+	maxProcesses = 100_000
+)
+
+var (
+	// imageRE is the grammar of references, without its rarer corners.
+	imageRE   = regexp.MustCompile(`^[a-z0-9]([a-zA-Z0-9._:/-]*[a-zA-Z0-9])?(@sha256:[0-9a-f]{64})?$`)
+	networkRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
+	memoryRE  = regexp.MustCompile(`^([1-9][0-9]{0,9})(MiB|GiB)$`)
+)
+
+func normaliseContainer(c *Container) (*Container, error) {
+	if c == nil {
+		return nil, nil
+	}
+	n := *c
+	if len(n.Image) > maxImage || !imageRE.MatchString(n.Image) {
+		return nil, ErrImage.With("%q is not the reference of an image", cut(n.Image)).At("spec.container.image")
+	}
+	switch n.Pull {
+	case "":
+		n.Pull = "missing"
+	case "missing", "always", "never":
+	default:
+		return nil, ErrParameter.With("Pull %q is not one of missing, always, never", cut(n.Pull)).At("spec.container.pull")
+	}
+	if n.Network == "" {
+		n.Network = "bridge"
+	}
+	// host, and container:ID, would undo the isolation.
+	if n.Network == "host" || !networkRE.MatchString(n.Network) {
+		return nil, ErrParameter.With("Network %q cannot be used: bridge, none or the name of a network", cut(n.Network)).At("spec.container.network")
+	}
+	return &n, nil
+}
+
+func normaliseLimits(l *Limits, c *Container) (*Limits, error) {
+	if l == nil || *l == (Limits{}) {
+		return nil, nil
+	}
+	if c == nil {
+		return nil, ErrLimits.With("The job has limits and no container").At("spec.limits")
+	}
+	if l.Memory != "" {
+		if m := l.MemoryBytes(); m < minMemory || m > maxMemory {
+			return nil, ErrRange.With("limits.memory must be from 16MiB to 1024GiB, this is %q", cut(l.Memory)).At("spec.limits.memory")
+		}
+	}
+	if l.CPUs != 0 && (l.CPUs < minCPUs || l.CPUs > maxCPUs) {
+		return nil, ErrRange.With("limits.cpus must be from %v to %d, this is %v", minCPUs, maxCPUs, l.CPUs).At("spec.limits.cpus")
+	}
+	if l.Processes < 0 || l.Processes > maxProcesses {
+		return nil, ErrRange.With("limits.processes must be from 1 to %d, this is %d", maxProcesses, l.Processes).At("spec.limits.processes")
+	}
+	return l, nil
+}
+
+// MemoryBytes is the limit in bytes; 0 without one, or with one that is no number.
+func (l Limits) MemoryBytes() int64 {
+	m := memoryRE.FindStringSubmatch(l.Memory)
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.ParseInt(m[1], 10, 64)
+	return n << map[string]int{"M": 20, "G": 30}[strings.TrimSuffix(m[2], "iB")]
+}
+
+// ContainerLabel is the label of hosts that run containers. It is added to the
+// target of every job that needs one.
+const ContainerLabel = "executor.docker"
+
+// Hosts are the labels that a host of the job must have.
+func (s Spec) Hosts() map[string]string {
+	if s.Container == nil {
+		return s.Target.Labels
+	}
+	labels := map[string]string{ContainerLabel: "true"}
+	for key, value := range s.Target.Labels {
+		labels[key] = value
+	}
+	return labels
+}
