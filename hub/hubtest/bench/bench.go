@@ -148,16 +148,21 @@ func eventually(ctx context.Context, patience time.Duration, what string, check 
 	}
 }
 
-// build compiles a command of this module.
-func (b *bench) build(ctx context.Context, name, from string) (string, error) {
-	path := filepath.Join(b.dir, name)
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/cronium/cronium/"+from)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+// build compiles the programs as they are now, before the clock of the run starts.
+func (b *bench) build(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	for name, from := range map[string]string{"cronium-hub": "hub/cmd/hub", "cronium-agent": "agent/cmd/agent", "cronium-runner": "agent/cmd/runner"} {
+		command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program(name), "github.com/cronium/cronium/"+from)
+		command.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
 	}
-	return path, nil
+	return nil
 }
+
+func (b *bench) program(name string) string { return filepath.Join(b.dir, name) }
 
 // killAll ends what a failed measurement has left: processes that carry our
 // directory in their arguments or their environment.

@@ -48,13 +48,13 @@ func measureLifecycle(ctx context.Context, b *bench) (_ []row, err error) {
 		return nil, err
 	}
 	defer stop()
-	runs := b.pick(10_000, 2_000)
+	runs := b.pick(6_000, 2_000)
 	if _, err := p.lives(ctx, runs/5); err != nil { // plans, pools and pages are warm as the floor's are
 		return nil, err
 	}
 	var floors, ours []float64
-	const fewest, most = 3, 7
-	end := time.Now().Add(time.Duration(b.pick(35, 5)) * time.Second) // a busy machine gets fewer turns
+	const fewest, most = 3, 9
+	end := time.Now().Add(time.Duration(b.pick(30, 5)) * time.Second) // a busy machine gets fewer turns
 	var spent [2]cost
 	for turn := 0; turn < fewest || turn < most && time.Now().Before(end); turn++ {
 		floor, err := spent[0].of(runs, func() (float64, error) { return lifecycleFloor(ctx, db, runs, batch, clients) })

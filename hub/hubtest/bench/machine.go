@@ -46,14 +46,6 @@ func (b *bench) binaries(ctx context.Context) (*machine, error) {
 }
 
 func (m *machine) start(ctx context.Context, b *bench) error {
-	paths := map[string]string{}
-	for name, from := range map[string]string{"cronium-hub": "hub/cmd/hub", "cronium-agent": "agent/cmd/agent", "cronium-runner": "agent/cmd/runner"} {
-		path, err := b.build(ctx, name, from)
-		if err != nil {
-			return err
-		}
-		paths[name] = path
-	}
 	web, err := freeAddress(ctx)
 	if err != nil {
 		return err
@@ -63,7 +55,7 @@ func (m *machine) start(ctx context.Context, b *bench) error {
 		return err
 	}
 	data := filepath.Join(b.dir, "hub")
-	m.hub, err = b.launch(paths["cronium-hub"], []string{"CRONIUM_ADMIN_EMAIL=" + email, "CRONIUM_ADMIN_PASSWORD=" + password},
+	m.hub, err = b.launch(b.program("cronium-hub"), []string{"CRONIUM_ADMIN_EMAIL=" + email, "CRONIUM_ADMIN_PASSWORD=" + password},
 		"serve", "--data-dir", data, "--http", web, "--agents", door)
 	if err != nil {
 		return err
@@ -83,11 +75,11 @@ func (m *machine) start(ctx context.Context, b *bench) error {
 		return err
 	}
 	agentDir := filepath.Join(b.dir, "agent")
-	enrol := exec.CommandContext(ctx, paths["cronium-agent"], "enrol", "--hub", door, "--token", token.Token, "--data-dir", agentDir, "--name", host)
+	enrol := exec.CommandContext(ctx, b.program("cronium-agent"), "enrol", "--hub", door, "--token", token.Token, "--data-dir", agentDir, "--name", host)
 	if out, err := enrol.CombinedOutput(); err != nil {
 		return fmt.Errorf("enrol: %w\n%s", err, out)
 	}
-	m.agent, err = b.launch(paths["cronium-agent"], nil, "run", "--data-dir", agentDir, "--runner", paths["cronium-runner"], "--slots", "128")
+	m.agent, err = b.launch(b.program("cronium-agent"), nil, "run", "--data-dir", agentDir, "--runner", b.program("cronium-runner"), "--slots", "128")
 	if err != nil {
 		return err
 	}
