@@ -127,8 +127,23 @@ func (c *child) reap() {
 		case err != nil:
 			return
 		case pid == c.pid:
+			if _, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); errors.Is(err, syscall.ECHILD) {
+				c.ended <- status // before gone is closed: nobody need look for more
+				return
+			}
 			c.ended <- status
 		}
+	}
+}
+
+// left reports whether the script has left something running. Most leave nothing,
+// and that is known the moment they end; to look for it costs more than they do.
+func (c *child) left() bool {
+	select {
+	case <-c.gone:
+		return false
+	case <-time.After(time.Millisecond):
+		return true
 	}
 }
 
@@ -156,7 +171,9 @@ func (r *run) watch(c *child, over <-chan struct{}) verdict {
 			return v
 		case v.status = <-c.ended:
 			running, v.at, over = false, boot.Now(), nil
-			e.end(leftoverGrace)
+			if c.left() {
+				e.end(leftoverGrace)
+			}
 		case <-over:
 			over, v.why = nil, timedOut
 			e.end(r.grace)

@@ -53,6 +53,9 @@ func Main(ctx context.Context, dir string, stdin io.Reader, now func() time.Time
 	if err != nil {
 		return err
 	}
+	if handover.GetPidsCgroup() != "" {
+		spareThreads()
+	}
 	entry, err := journal.OpenEntry(dir)
 	if err != nil {
 		return err
@@ -64,7 +67,6 @@ func Main(ctx context.Context, dir string, stdin io.Reader, now func() time.Time
 // settle makes the process a good parent.
 func settle(dir string) error {
 	runtime.GOMAXPROCS(2)
-	spareThreads()
 	debug.SetGCPercent(50)
 	if err := unignoreSignals(); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 // covers the runner too must allow on top.
 const Threads = 16
 
-// spareThreads makes the threads that the runner may need before a script can take
+// spareThreads, for a runner that is in the same cgroup as its script, makes the threads that the runner may need before a script can take
 // the last ones: Go ends a program that cannot have another thread. Threads that are
 // not needed at the moment are kept by Go's scheduler.
 func spareThreads() {
