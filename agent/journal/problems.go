@@ -2,16 +2,15 @@ package journal
 
 import (
 	"errors"
-	"net/http"
 
 	"github.com/cronium/cronium/sdk/problem"
 )
 
 // The problems of a journal.
 var (
-	ErrFormat = problem.New("journal.format_unknown", http.StatusInternalServerError,
+	ErrFormat = problem.New("journal.format_unknown", 500,
 		"The agent's journal has an unknown format", "It was written by a newer agent: install that version again, or a newer one.")
-	ErrBroken = problem.New("journal.broken", http.StatusInternalServerError,
+	ErrBroken = problem.New("journal.broken", 500,
 		"The agent's journal cannot be read", "Restore the file from a backup, or remove it to begin a new journal; running attempts are then reported as lost.")
 )
 

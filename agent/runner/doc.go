@@ -1,7 +1,8 @@
 // Package runner is the parent of one script: a process of its own that outlives
 // the agent, so that agents may die, restart or be upgraded while scripts run.
 //
-// Its life: it reads the [runnerv1.Handover] from stdin, the payload from spec.bin
+// Its life: it reads the [runnerv1.Handover] from stdin, which it may wait for and
+// which then names the attempt's directory, the payload from spec.bin
 // in the attempt's directory (package journal), prepares the workspace, claims the
 // attempt (`started`, exclusively), and only then starts the script. It reads the
 // script's output, masks it, appends it to the log (package segment), keeps the

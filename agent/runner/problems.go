@@ -1,42 +1,40 @@
 package runner
 
 import (
-	"net/http"
-
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/sdk/problem"
 )
 
 // How a script may end without success. The first six are the script's own.
 var (
-	ErrExitCode = problem.New("exit_code", http.StatusUnprocessableEntity,
+	ErrExitCode = problem.New("exit_code", 422,
 		"The script failed", "Read the end of the log; the script's last command says why.")
-	ErrSignal = problem.New("killed_by_signal", http.StatusUnprocessableEntity,
+	ErrSignal = problem.New("killed_by_signal", 422,
 		"The script was killed by a signal", "SIGKILL often means that the host ran out of memory; see `dmesg` on it.")
-	ErrMemory = problem.New("out_of_memory", http.StatusUnprocessableEntity,
+	ErrMemory = problem.New("out_of_memory", 422,
 		"The script used more memory than it may", "Raise limits.memory of the job, or make the script use less.")
-	ErrProcesses = problem.New("too_many_processes", http.StatusUnprocessableEntity,
+	ErrProcesses = problem.New("too_many_processes", 422,
 		"The script has had more processes than it may", "Raise limits.processes of the job, or make the script start fewer at once.")
-	ErrTimeout = problem.New("timed_out", http.StatusUnprocessableEntity,
+	ErrTimeout = problem.New("timed_out", 422,
 		"The script ran into its timeout", "Raise `timeout` in the job, or make the script faster.")
-	ErrCancelled = problem.New("cancelled", http.StatusUnprocessableEntity,
+	ErrCancelled = problem.New("cancelled", 422,
 		"The run was cancelled", "Start it again if that was a mistake.")
 
-	ErrLanguage = problem.New("language_unknown", http.StatusUnprocessableEntity,
+	ErrLanguage = problem.New("language_unknown", 422,
 		"This agent does not know the script's language", "Use bash, python or node, or upgrade the agent.")
-	ErrInterpreter = problem.New("interpreter_missing", http.StatusServiceUnavailable,
+	ErrInterpreter = problem.New("interpreter_missing", 503,
 		"The host lacks the script's interpreter", "Install it on the host, or target hosts that have it.")
-	ErrDigest = problem.New("script_digest_mismatch", http.StatusUnprocessableEntity,
+	ErrDigest = problem.New("script_digest_mismatch", 422,
 		"The script is not what the hub sent", "Run the job again; if it happens again, check the agent's disk.")
-	ErrPayload = problem.New("payload_invalid", http.StatusUnprocessableEntity,
+	ErrPayload = problem.New("payload_invalid", 422,
 		"The payload cannot be read", "Upgrade the agent to the hub's version.")
-	ErrEnvironment = problem.New("environment_invalid", http.StatusUnprocessableEntity,
+	ErrEnvironment = problem.New("environment_invalid", 422,
 		"The script's environment cannot be set", "Keep every value below 128 KiB and free of NUL; pass large data in a file.")
-	ErrWorkspace = problem.New("workspace_unavailable", http.StatusServiceUnavailable,
+	ErrWorkspace = problem.New("workspace_unavailable", 503,
 		"The workspace cannot be prepared", "Free space on the agent's disk and check the permissions of its data directory.")
-	ErrExec = problem.New("exec_refused", http.StatusServiceUnavailable,
+	ErrExec = problem.New("exec_refused", 503,
 		"The host refused to start the script", "Check the process limit and the memory of the host, and that it allows execution.")
-	ErrStopped = problem.New("runner_stopped", http.StatusServiceUnavailable,
+	ErrStopped = problem.New("runner_stopped", 503,
 		"The runner was told to stop", "The host was probably shut down; run the job again.")
 )
 

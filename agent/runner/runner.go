@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -41,17 +42,30 @@ type run struct {
 	now       func() time.Time
 }
 
-// Main runs the attempt in dir. It changes the process for good and must be
+// Later is the directory of a runner that is told it with its handover. Such a
+// runner can be started before there is an attempt.
+const Later = "-"
+
+// Main runs the attempt in dir, or [Later]. It changes the process for good and must be
 // called from the main goroutine, locked to the main thread, because the script
 // dies with the thread that started it. It returns an error if nothing was run
 // and nothing was claimed.
 func Main(ctx context.Context, dir string, stdin io.Reader, now func() time.Time) error {
-	if err := settle(dir); err != nil {
+	if err := settle(); err != nil {
 		return err
 	}
 	handover, err := ReadHandover(stdin)
 	if err != nil {
 		return err
+	}
+	if dir == Later {
+		dir = handover.GetDir()
+		if err := redirect(dir); err != nil {
+			return err
+		}
+	}
+	if err := os.Chdir(dir); err != nil {
+		return fmt.Errorf("go to the attempt's directory: %w", err)
 	}
 	if handover.GetPidsCgroup() != "" {
 		spareThreads()
@@ -65,7 +79,7 @@ func Main(ctx context.Context, dir string, stdin io.Reader, now func() time.Time
 }
 
 // settle makes the process a good parent.
-func settle(dir string) error {
+func settle() error {
 	runtime.GOMAXPROCS(2)
 	debug.SetGCPercent(50)
 	if err := unignoreSignals(); err != nil {
@@ -73,9 +87,6 @@ func settle(dir string) error {
 	}
 	// Noted and forgotten, not ignored: what we ignore, the script would too.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT)
-	if err := os.Chdir(dir); err != nil {
-		return fmt.Errorf("go to the attempt's directory: %w", err)
-	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("become a subreaper: %w", err)
 	}
@@ -85,6 +96,21 @@ func settle(dir string) error {
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 0, Max: 0}); err != nil {
 		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	return nil
+}
+
+// redirect sends what we say to the attempt's directory.
+func redirect(dir string) error {
+	words, err := os.OpenFile(filepath.Join(dir, Words), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", Words, err)
+	}
+	defer func() { _ = words.Close() }()
+	for _, fd := range []int{1, 2} {
+		if err := unix.Dup3(int(words.Fd()), fd, 0); err != nil {
+			return fmt.Errorf("redirect our output: %w", err)
+		}
 	}
 	return nil
 }

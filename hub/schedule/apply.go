@@ -18,7 +18,7 @@ import (
 )
 
 // MaxPerJob is how many schedules a job may have.
-const MaxPerJob = 100
+const MaxPerJob = 64
 
 var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
 

@@ -511,7 +511,7 @@ func TestApplyErrorsNameTheSchedule(t *testing.T) {
 		{"twice", []Definition{good, good}, "invalid_schedule", "spec.schedules[1].name", `Two schedules are called "good"`},
 		{"over", []Definition{{Name: "a", Cron: "@at 2020-01-01T00:00:00"}}, "invalid_schedule", "spec.schedules[0].cron", "2020-01-01T00:00:00 is over"},
 		{"NUL", []Definition{{Name: "a", Cron: "@daily", Inputs: map[string]any{"x": "a\x00b"}}}, "invalid_schedule", "spec.schedules[0].inputs", "NUL"},
-		{"too many", make([]Definition, MaxPerJob+1), "invalid_schedule", "schedules", "at most 100"},
+		{"too many", make([]Definition, MaxPerJob+1), "invalid_schedule", "schedules", "at most 64"},
 	}
 	for _, c := range cases {
 		_, err := h.tryApply(h.job, c.definitions...)

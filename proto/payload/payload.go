@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
-	"net/http"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -15,7 +14,7 @@ import (
 )
 
 // ErrRejected is the problem of everything that is not what a hub has signed.
-var ErrRejected = problem.New("payload_rejected", http.StatusUnprocessableEntity,
+var ErrRejected = problem.New("payload_rejected", 422,
 	"The order to run is not one of this hub", "Enrol the agent again if the hub's keys have changed; otherwise find out who changed it on its way.")
 
 const (

@@ -17,7 +17,7 @@ var version = "dev"
 
 func main() {
 	runtime.LockOSThread()
-	if len(os.Args) != 2 || !filepath.IsAbs(os.Args[1]) {
+	if len(os.Args) != 2 || (!filepath.IsAbs(os.Args[1]) && os.Args[1] != runner.Later) {
 		if len(os.Args) == 2 && os.Args[1] == "--version" {
 			fmt.Println("cronium-runner " + version)
 			return

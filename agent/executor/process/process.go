@@ -1,14 +1,13 @@
 package process
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -37,6 +36,9 @@ type Config struct {
 type Executor struct {
 	cfg   Config
 	watch *local.Watcher
+
+	spare chan *waiting // one runner at most
+	taken chan struct{} // rings when it was taken
 }
 
 // New returns an executor. It returns [ErrRunnerMissing] without a runner.
@@ -53,14 +55,19 @@ func New(cfg Config) (*Executor, error) {
 	if err != nil {
 		cfg.Log.Warn("inotify is not available", "err", err)
 	}
-	return &Executor{cfg: cfg, watch: watch}, nil
+	return &Executor{cfg: cfg, watch: watch, spare: make(chan *waiting, 1), taken: make(chan struct{}, 1)}, nil
 }
 
 // Kind implements [executor.Executor].
 func (x *Executor) Kind() string { return "process" }
 
 // Run implements [executor.Executor].
-func (x *Executor) Run(ctx context.Context) error { return x.watch.Run(ctx) }
+func (x *Executor) Run(ctx context.Context) error {
+	var spares sync.WaitGroup
+	defer spares.Wait()
+	spares.Go(func() { x.keepSpare(ctx) })
+	return x.watch.Run(ctx)
+}
 
 // Start implements [executor.Executor].
 func (x *Executor) Start(ctx context.Context, a executor.Attempt) (executor.Running, error) {
@@ -76,37 +83,29 @@ func (x *Executor) Start(ctx context.Context, a executor.Attempt) (executor.Runn
 	return r, nil
 }
 
-// launch starts the runner and gives it the secrets.
+// launch gives a runner the attempt and its secrets. A runner that waits for work
+// is there before the first script; it may have been killed meanwhile.
 func (x *Executor) launch(a executor.Attempt) (*child, error) {
-	words, err := os.OpenFile(a.Entry.Path(runner.Words), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	h := proto.CloneOf(a.Handover)
+	if h == nil {
+		h = &runnerv1.Handover{}
+	}
+	h.User, h.Dir = x.cfg.User, a.Entry.Dir
+	if w := x.takeSpare(); w != nil {
+		if err := runner.WriteHandover(w.stdin, h); err == nil {
+			return w.begin(a.Entry), nil
+		}
+		w.dismiss()
+	}
+	w, err := x.spawn()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = words.Close() }()
-	h := &runnerv1.Handover{}
-	if a.Handover != nil {
-		h = proto.CloneOf(a.Handover)
-	}
-	h.User = x.cfg.User
-	var secrets bytes.Buffer
-	if err := runner.WriteHandover(&secrets, h); err != nil {
+	if err := runner.WriteHandover(w.stdin, h); err != nil {
+		w.dismiss()
 		return nil, err
 	}
-	cmd := exec.Command(x.cfg.Runner, a.Entry.Dir) //nolint:gosec,noctx // the operator's path; must outlive us
-	cmd.Dir, cmd.Env = a.Entry.Dir, []string{"PATH=" + os.Getenv("PATH"), "USER=" + os.Getenv("USER")}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = &secrets, words, words
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	c := &child{process: cmd.Process, work: a.Entry.Work(), ended: make(chan struct{})}
-	go func() {
-		defer close(c.ended)
-		if err := cmd.Wait(); err != nil {
-			x.cfg.Log.Debug("runner ended", "run", a.Entry.Ref.RunID, "err", err)
-		}
-	}()
-	return c, nil
+	return w.begin(a.Entry), nil
 }
 
 // Reattach implements [executor.Executor].

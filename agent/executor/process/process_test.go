@@ -1,15 +1,19 @@
 package process_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/executor/executortest"
 	"github.com/cronium/cronium/agent/executor/process"
@@ -80,6 +84,55 @@ func TestAKilledRunnerLeavesNothingBehind(t *testing.T) {
 			t.Errorf("%s, process %d, is still there", word, pid)
 		}
 	}
+}
+
+// Whoever starts a script may find the runner that waits for it dead.
+func TestADeadSpareRunnerIsReplaced(t *testing.T) {
+	x := executortest.Running(t, create(t))
+	for range 3 {
+		for _, pid := range waitingRunners(t) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		r, e := executortest.Start(t, x, executortest.Case{Source: "echo ran"})
+		if _, log := executortest.Result(t, r, e); string(log.Out) != "ran\n" {
+			t.Fatalf("log %q, want that it ran", log.Out)
+		}
+	}
+}
+
+// A runner that waits must not outlive the agent, however that ends.
+func TestNoSpareRunnerIsLeft(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	x := create(t)
+	ended := make(chan error)
+	go func() { ended <- x.Run(ctx) }()
+	for len(waitingRunners(t)) == 0 {
+		time.Sleep(time.Millisecond) // another process's start, and no bell
+	}
+	stop()
+	<-ended
+	if left := waitingRunners(t); len(left) > 0 {
+		t.Errorf("the runners %v are left", left)
+	}
+}
+
+// waitingRunners are the children of this process that wait for an attempt.
+func waitingRunners(t *testing.T) []int {
+	t.Helper()
+	var pids []int
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		stat, err := boot.ReadStat(pid)
+		if err == nil && stat.Parent == os.Getpid() && stat.State != 'Z' && bytes.HasSuffix(line, []byte("\x00-\x00")) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 func TestARebootIsToldApartFromAKilledRunner(t *testing.T) {

@@ -431,6 +431,7 @@ type Handover struct {
 	AgentId       string                 `protobuf:"bytes,5,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`                // whom the payload must be for
 	MemoryCgroup  string                 `protobuf:"bytes,6,opt,name=memory_cgroup,json=memoryCgroup,proto3" json:"memory_cgroup,omitempty"` // directory, if the attempt has one of its own
 	PidsCgroup    string                 `protobuf:"bytes,7,opt,name=pids_cgroup,json=pidsCgroup,proto3" json:"pids_cgroup,omitempty"`       // directory, if the attempt has one of its own
+	Dir           string                 `protobuf:"bytes,8,opt,name=dir,proto3" json:"dir,omitempty"`                                       // of the attempt, for a runner that was started before there was one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -510,6 +511,13 @@ func (x *Handover) GetMemoryCgroup() string {
 func (x *Handover) GetPidsCgroup() string {
 	if x != nil {
 		return x.PidsCgroup
+	}
+	return ""
+}
+
+func (x *Handover) GetDir() string {
+	if x != nil {
+		return x.Dir
 	}
 	return ""
 }
@@ -913,7 +921,7 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\x06Script\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\fR\x06source\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xb9\x02\n" +
+	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xcb\x02\n" +
 	"\bHandover\x12\x12\n" +
 	"\x04mask\x18\x01 \x03(\fR\x04mask\x12A\n" +
 	"\n" +
@@ -923,7 +931,8 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\bagent_id\x18\x05 \x01(\tR\aagentId\x12#\n" +
 	"\rmemory_cgroup\x18\x06 \x01(\tR\fmemoryCgroup\x12\x1f\n" +
 	"\vpids_cgroup\x18\a \x01(\tR\n" +
-	"pidsCgroup\x1a<\n" +
+	"pidsCgroup\x12\x10\n" +
+	"\x03dir\x18\b \x01(\tR\x03dir\x1a<\n" +
 	"\x0eSecretEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"V\n" +
