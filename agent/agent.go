@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -57,6 +59,7 @@ type Agent struct {
 	identity *uplink.Identity
 	process  executor.Executor
 	started  time.Time
+	kinds    []string // of executors, once it runs
 }
 
 // Enrolment says how a host becomes an agent.
@@ -160,6 +163,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.kinds = slices.Sorted(maps.Keys(executors))
 	if err := a.work(ctx, j, executors); ctx.Err() == nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 // Package agent is the assembly of the program that runs on every host: the one
 // place that knows all its rooms.
 //
-//	hub ══▶ uplink ──▶ supervisor ──▶ executor/process ──▶ cronium-runner ──▶ script
-//	  ◀══════════ logstream ◀── segments on disk ◀── mask ◀────────┘
+//	hub ══▶ uplink ──▶ supervisor ──▶ executor/process or executor/docker
+//	                                            │ starts
+//	                                     cronium-runner ──▶ script
+//	  ◀══════════ logstream ◀── segments on disk ◀── mask ◀────┘
 //
 // An agent has a data directory: its identity (package uplink), its journal
 // (package journal) and two files of this package: `lock`, held while an agent

@@ -31,6 +31,7 @@ type Status struct {
 	CertificateUntil time.Time `json:"certificate_until,omitzero"`
 	Slots            int       `json:"slots,omitempty"`
 	FreeSlots        int       `json:"free_slots"`
+	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker
 	Held             []Held    `json:"held"`
 }
 
@@ -94,7 +95,7 @@ func (a *Agent) status(line *uplink.Uplink, attempts *supervisor.Supervisor) Sta
 	s := Status{Running: true, Version: a.cfg.Version, PID: os.Getpid(), StartedAt: a.started.UTC(),
 		Name: a.identity.Name, AgentID: a.identity.AgentID, Hub: a.identity.Hub,
 		Status: line.Status(), CertificateUntil: a.identity.Until().UTC(),
-		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Held: []Held{}}
+		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Executors: a.kinds, Held: []Held{}}
 	for _, h := range attempts.Held() {
 		s.Held = append(s.Held, Held{h.Ref.RunID, h.Ref.Attempt, phaseNames[h.Phase]})
 	}

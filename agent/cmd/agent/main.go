@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -184,7 +185,7 @@ func show(out io.Writer, s agent.Status) {
 	if !s.Running {
 		return
 	}
-	_, _ = fmt.Fprintf(out, "Version      %s, process %d\nSlots        %d, %d free\n", s.Version, s.PID, s.Slots, s.FreeSlots)
+	_, _ = fmt.Fprintf(out, "Version      %s, process %d\nSlots        %d, %d free\nExecutors    %s\n", s.Version, s.PID, s.Slots, s.FreeSlots, strings.Join(s.Executors, ", "))
 	for _, h := range s.Held {
 		_, _ = fmt.Fprintf(out, "Attempt      %s.%d %s\n", h.Run, h.Attempt, h.Phase)
 	}
