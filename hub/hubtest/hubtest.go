@@ -4,13 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/cronium/cronium/agent"
+	"github.com/cronium/cronium/agent/executor/executortest"
 	"github.com/cronium/cronium/hub"
 	"github.com/cronium/cronium/hub/postgres/pgtest"
 	"github.com/cronium/cronium/sdk/client"
@@ -76,7 +75,7 @@ func (w *World) addAgent(name string, labels map[string]string, engine string) {
 	if _, err := agent.Enrol(w.t.Context(), agent.Enrolment{Hub: w.AgentsAddr, Token: token.Token, DataDir: dir}); err != nil {
 		w.t.Fatalf("enrol an agent: %v", err)
 	}
-	a, err := agent.New(agent.Config{DataDir: dir, RunnerPath: Runner(w.t), Docker: engine, Log: w.log})
+	a, err := agent.New(agent.Config{DataDir: dir, RunnerPath: executortest.StaticRunner(w.t), Docker: engine, Log: w.log})
 	if err != nil {
 		w.t.Fatalf("make an agent: %v", err)
 	}
@@ -121,43 +120,8 @@ func (w *World) start(run func(context.Context) error, closeAll func()) {
 	})
 }
 
-var builtRunner = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "cronium-runner-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "cronium-runner")
-	build := exec.Command("go", "build", "-o", path, "github.com/cronium/cronium/agent/cmd/runner")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", &buildError{string(out), err}
-	}
-	return path, nil
-})
-
-type buildError struct {
-	out string
-	err error
-}
-
-func (e *buildError) Error() string { return e.err.Error() + "\n" + e.out }
-
-// Runner builds the runner once for a test binary and returns its path.
-func Runner(t testing.TB) string {
-	t.Helper()
-	path, err := builtRunner()
-	if err != nil {
-		t.Fatalf("build the runner: %v", err)
-	}
-	return path
-}
-
-// RemoveRunner deletes what [Runner] built; call it at the end of TestMain.
-func RemoveRunner() {
-	if path, err := builtRunner(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-}
+// RemoveRunner deletes what tests of this package build; call it at the end of TestMain.
+func RemoveRunner() { executortest.RemoveStaticRunner() }
 
 // shortDir is a temporary directory with a short path, as a data directory has.
 func shortDir(t testing.TB) string {

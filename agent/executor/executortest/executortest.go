@@ -61,13 +61,35 @@ func Main(m *testing.M) {
 func MainThen(m *testing.M, done func()) {
 	code := m.Run()
 	done()
-	if built, err := staticRunner(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(built))
-	}
+	RemoveStaticRunner()
 	os.Exit(code)
 }
 
-var staticRunner = sync.OnceValues(func() (string, error) {
+var static struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// StaticRunner builds cronium-runner as it is shipped, once for a test binary, and
+// returns its path. TestMain ends with [MainThen] or [RemoveStaticRunner].
+func StaticRunner(t testing.TB) string {
+	t.Helper()
+	static.once.Do(func() { static.path, static.err = buildRunner() })
+	if static.err != nil {
+		t.Fatalf("build the runner: %v", static.err)
+	}
+	return static.path
+}
+
+// RemoveStaticRunner deletes what [StaticRunner] has built.
+func RemoveStaticRunner() {
+	if static.path != "" {
+		_ = os.RemoveAll(filepath.Dir(static.path))
+	}
+}
+
+func buildRunner() (string, error) {
 	dir, err := os.MkdirTemp("", "cronium-runner-")
 	if err != nil {
 		return "", err
@@ -79,17 +101,6 @@ var staticRunner = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return path, nil
-})
-
-// StaticRunner builds cronium-runner as it is shipped, once, and returns its path.
-// Its tests use [MainThen].
-func StaticRunner(t testing.TB) string {
-	t.Helper()
-	path, err := staticRunner()
-	if err != nil {
-		t.Fatalf("build the runner: %v", err)
-	}
-	return path
 }
 
 // RunnerPath returns the path of a runner.
