@@ -104,8 +104,10 @@ func collect[T any](limit int, ask func(client.Paging) (client.Page[T], error)) 
 // fields writes names and values, one pair per line.
 func (a *app) fields(pairs ...string) {
 	width := 0
-	for i := 0; i < len(pairs); i += 2 {
-		width = max(width, len(pairs[i]))
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			width = max(width, len(pairs[i]))
+		}
 	}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		switch {
