@@ -74,7 +74,7 @@ func (r *Running) Close() { r.closed.Do(r.unwatch) }
 func (r *Running) Begin(ctx context.Context, limit time.Duration, kill func(context.Context)) error {
 	timed, stop := context.WithTimeout(ctx, limit)
 	defer stop()
-	runs, err := r.decided(timed)
+	runs, err := r.Decided(timed)
 	if runs {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (r *Running) Begin(ctx context.Context, limit time.Duration, kill func(cont
 	}
 	err = executor.Abandon(r.entry, lastWords(r.entry))
 	if errors.Is(err, journal.ErrClaimed) { // by the runner after all, or long ago
-		if won, _ := r.decided(ctx); won {
+		if won, _ := r.Decided(ctx); won {
 			return nil
 		}
 	}
@@ -102,9 +102,9 @@ func lastWords(e *journal.Entry) string {
 	return string(b[max(0, len(b)-1000):])
 }
 
-// decided waits until the attempt was claimed, or its runner has ended, and
+// Decided waits until the attempt was claimed, or its runner has ended, and
 // reports whether it runs.
-func (r *Running) decided(ctx context.Context) (bool, error) {
+func (r *Running) Decided(ctx context.Context) (bool, error) {
 	for {
 		gone := r.runner.Gone()
 		s, ok, err := r.entry.Started()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -16,7 +15,6 @@ import (
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/executor/local"
 	"github.com/cronium/cronium/agent/journal"
-	"github.com/cronium/cronium/agent/runner"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 	"github.com/cronium/cronium/sdk/problem"
 )
@@ -69,43 +67,39 @@ func (x *Executor) Run(ctx context.Context) error {
 	return x.watch.Run(ctx)
 }
 
-// Start implements [executor.Executor].
+// Start implements [executor.Executor]. A runner that waits for work is there before
+// the first script; should it be dead, it has claimed nothing, and another is
+// started.
 func (x *Executor) Start(ctx context.Context, a executor.Attempt) (executor.Running, error) {
-	child, err := x.launch(a)
-	if err != nil {
-		return nil, executor.Abandon(a.Entry, err.Error())
-	}
-	r := x.attach(a.Entry, child)
-	if err := r.Begin(ctx, startLimit, child.kill); err != nil {
-		r.Close()
-		return nil, err
-	}
-	return r, nil
-}
-
-// launch gives a runner the attempt and its secrets. A runner that waits for work
-// is there before the first script; it may have been killed meanwhile.
-func (x *Executor) launch(a executor.Attempt) (*child, error) {
 	h := proto.CloneOf(a.Handover)
 	if h == nil {
 		h = &runnerv1.Handover{}
 	}
 	h.User, h.Dir = x.cfg.User, a.Entry.Dir
+	until := x.cfg.Now().Add(startLimit)
 	if w := x.takeSpare(); w != nil {
-		if err := runner.WriteHandover(w.stdin, h); err == nil {
-			return w.begin(a.Entry), nil
+		r := x.attach(a.Entry, w.begin(a.Entry, h, until))
+		timed, stop := context.WithTimeout(ctx, startLimit)
+		defer stop()
+		if runs, err := r.Decided(timed); runs || err != nil {
+			return begun(ctx, r, w)
 		}
-		w.dismiss()
+		r.Close()
 	}
 	w, err := x.spawn()
 	if err != nil {
+		return nil, executor.Abandon(a.Entry, err.Error())
+	}
+	return begun(ctx, x.attach(a.Entry, w.begin(a.Entry, h, until)), w)
+}
+
+// begun returns the attempt when its runner has claimed it.
+func begun(ctx context.Context, r *local.Running, w *waiting) (executor.Running, error) {
+	if err := r.Begin(ctx, startLimit, w.kill); err != nil {
+		r.Close()
 		return nil, err
 	}
-	if err := runner.WriteHandover(w.stdin, h); err != nil {
-		w.dismiss()
-		return nil, err
-	}
-	return w.begin(a.Entry), nil
+	return r, nil
 }
 
 // Reattach implements [executor.Executor].
@@ -130,9 +124,8 @@ func (x *Executor) attach(e *journal.Entry, r local.Runner) *local.Running {
 
 // child is a runner that this process has started.
 type child struct {
-	process *os.Process
-	work    string
-	ended   chan struct{}
+	work  string
+	ended chan struct{}
 }
 
 func (c *child) Ended() <-chan struct{} { return c.ended }
@@ -149,8 +142,6 @@ func (c *child) Gone() bool {
 func (c *child) Bury(_ context.Context, started journal.Started) *problem.Problem {
 	return bury(c.work, started)
 }
-
-func (c *child) kill(context.Context) { _ = c.process.Kill() }
 
 // found is a runner that an earlier agent has started.
 type found struct {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/runner"
+	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 )
 
 // refill is the pause between taking the spare runner and starting the next one,
@@ -49,11 +50,16 @@ func (x *Executor) spawn() (*waiting, error) {
 	return w, nil
 }
 
-// begin makes it the runner of an attempt, after the handover.
-func (w *waiting) begin(e *journal.Entry) *child {
+// begin makes it the runner of an attempt. One that is dead, or dies before it has
+// read everything, ends without a claim.
+func (w *waiting) begin(e *journal.Entry, h *runnerv1.Handover, until time.Time) *child {
+	_ = w.stdin.SetWriteDeadline(until)
+	_ = runner.WriteHandover(w.stdin, h)
 	_ = w.stdin.Close()
-	return &child{process: w.process, work: e.Work(), ended: w.ended}
+	return &child{work: e.Work(), ended: w.ended}
 }
+
+func (w *waiting) kill(context.Context) { _ = w.process.Kill() }
 
 // dismiss lets a runner end that is not needed.
 func (w *waiting) dismiss() {
