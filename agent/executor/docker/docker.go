@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,7 +93,7 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 
 func usable(info system.Info) error {
 	for _, option := range info.SecurityOptions {
-		if bytes.HasPrefix([]byte(option), []byte("name=userns")) {
+		if strings.HasPrefix(option, "name=userns") {
 			return ErrUserNS.With("its security options have %q", option)
 		}
 	}
