@@ -49,7 +49,8 @@ func NewHub(t testing.TB) *World {
 	w.start(h.Run, h.Close)
 	m := Machine{URL: w.URL, t: t}
 	m.AwaitHub()
-	w.Client = m.login()
+	m.login()
+	w.Client = m.Client
 	return w
 }
 

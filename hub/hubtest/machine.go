@@ -30,7 +30,8 @@ type Machine struct {
 	Hub    *Process
 	Agent  *Process
 
-	t testing.TB
+	t     testing.TB
+	token string // of Client
 }
 
 // NewMachine starts a hub, enrols an agent and returns when jobs can run. The
@@ -46,7 +47,7 @@ func NewMachine(t testing.TB) *Machine {
 		"serve", "--data-dir", filepath.Join(dir, "hub"), "--http", httpAddr, "--agents", agentsAddr)
 	m.Hub.Start()
 	m.AwaitHub()
-	m.Client = m.login()
+	m.login()
 
 	token, err := m.Client.CreateJoinToken(t.Context(), "default", client.JoinTokenRequest{})
 	if err != nil {
@@ -101,7 +102,21 @@ func online(ctx context.Context, c *client.Client, name string) error {
 	return err
 }
 
-func (m *Machine) login() *client.Client {
+// CLI runs the command line as the administrator and returns what it printed. The
+// test fails when it does.
+func (m *Machine) CLI(args ...string) string {
+	m.t.Helper()
+	cmd := exec.CommandContext(m.t.Context(), filepath.Join(binDir(m.t), "cronium"), args...)
+	cmd.Env = append(os.Environ(), "CRONIUM_URL="+m.URL, "CRONIUM_TOKEN="+m.token)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		m.t.Fatalf("cronium %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// login fills Client.
+func (m *Machine) login() {
 	m.t.Helper()
 	anonymous, err := client.New(client.Config{URL: m.URL})
 	if err != nil {
@@ -111,7 +126,7 @@ func (m *Machine) login() *client.Client {
 	if err != nil {
 		m.t.Fatalf("log in: %v", err)
 	}
-	return anonymous.As(token.Token)
+	m.token, m.Client = token.Token, anonymous.As(token.Token)
 }
 
 // PostgresPID is the process id of the hub's private PostgreSQL, 0 while it has none.

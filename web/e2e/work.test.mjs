@@ -131,6 +131,52 @@ test('find counts, moves and wraps around; regex and go-to-line work', async () 
   page.clean();
 });
 
+test('a running example is opened, its lines appear as they are printed, and a link to one survives a reload', async (t) => {
+  // The example says in each line how long it has been running, and the hub when its script was started, which is a
+  // little before the example looks at its clock: so no delay is measured too short.
+  await page.addInitScript(() => {
+    window.painted = [];
+    const seen = new Set();
+    const look = () => {
+      for (const row of document.querySelectorAll('[data-log] [data-line]')) {
+        const m = /beat (\d+) of \d+, (\d+) ms/.exec(row.textContent);
+        if (!m || seen.has(m[1])) continue;
+        seen.add(m[1]);
+        requestAnimationFrame(() =>
+          window.painted.push({ beat: Number(m[1]), age: Number(m[2]), at: Date.now() }),
+        );
+      }
+    };
+    new MutationObserver(look).observe(document, { childList: true, subtree: true, characterData: true });
+  });
+  await page.goto(`${at.url}/jobs/heartbeat`);
+  await page.getByRole('button', { name: 'Run now' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('pause_ms').fill('50');
+  await dialog.getByRole('button', { name: 'Run', exact: true }).click();
+  await page.waitForURL(/\/runs\/r_/);
+  await state('Succeeded');
+  await page.waitForFunction(() => document.querySelector('[data-count]')?.dataset.count === '151');
+  const { attempts } = await ask(page, 'GET', `/projects/default/runs/${page.url().split('/runs/')[1]}`);
+  const began = Date.parse(attempts[0].started_at);
+  const delays = (await page.evaluate(() => window.painted))
+    .filter((line) => line.beat > 20)
+    .map((line) => line.at - began - line.age)
+    .sort((a, b) => a - b);
+  t.diagnostic(
+    `print to paint over ${delays.length} beats: p50 ${delays[delays.length >> 1]} ms, most ${delays.at(-1)} ms`,
+  );
+  assert.ok(delays.length >= 100, `${delays.length} beats were seen`);
+  assert.ok(delays[Math.floor(delays.length * 0.95)] <= 300, 'within 300 ms');
+  const address = page.url();
+  await page.goto(`${address}#L120`);
+  await page.reload();
+  const row = page.locator('[data-line="120"]');
+  await row.filter({ hasText: 'beat 120 of 150' }).waitFor();
+  assert.match(await row.getAttribute('class'), /selected/);
+  page.clean();
+});
+
 test('follow is where the reader is; a run is cancelled and says so', async () => {
   await run(`${job}-long`, printing(2000, 0.05));
   await page.waitForFunction(() => Number(document.querySelector('[data-count]')?.dataset.count) > 60, null, {

@@ -16,6 +16,7 @@ func TestDashboardInChromium(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.CLI("apply", "-f", filepath.Join(web, "../examples"))
 	journeys := exec.CommandContext(t.Context(), "npm", "run", "--silent", "e2e")
 	journeys.Dir = web
 	journeys.Env = append(os.Environ(),

@@ -49,7 +49,15 @@ func TestKillNineLosesNothing(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	started := attack(t, m, random)
+	started := attack(t, m, random, attackFor, func() (client.Run, int, error) {
+		exit := random.IntN(4) % 3
+		run, err := m.Client.StartRun(t.Context(), "default", "witness", client.RunRequest{Inputs: map[string]any{"exit": exit}})
+		return run, exit, err
+	})
+	// No new fires, so that the history is finite.
+	if _, err := m.Client.PauseJob(t.Context(), "default", "witness"); err != nil {
+		t.Fatalf("pause the witness job: %v", err)
+	}
 
 	var checked int
 	for id, exit := range started {
@@ -91,13 +99,12 @@ func put(t *testing.T, m *hubtest.Machine, dir string) {
 
 // attack starts runs and kills processes in turn, and leaves everything running.
 // It returns the runs that it started with the exit code each shall have.
-func attack(t *testing.T, m *hubtest.Machine, random *rand.Rand) map[string]int {
+func attack(t *testing.T, m *hubtest.Machine, random *rand.Rand, length time.Duration, start func() (client.Run, int, error)) map[string]int {
 	t.Helper()
 	started, kills := map[string]int{}, map[string]int{}
-	for end := time.Now().Add(attackFor); time.Now().Before(end); {
-		if exit := random.IntN(4) % 3; len(started) < perKind {
-			run, err := m.Client.StartRun(t.Context(), "default", "witness", client.RunRequest{Inputs: map[string]any{"exit": exit}})
-			if err == nil {
+	for end := time.Now().Add(length); time.Now().Before(end); {
+		if len(started) < perKind {
+			if run, exit, err := start(); err == nil {
 				started[run.ID] = exit
 			}
 		}
@@ -123,10 +130,6 @@ func attack(t *testing.T, m *hubtest.Machine, random *rand.Rand) map[string]int 
 	}
 	m.AwaitHub()
 	m.AwaitAgent()
-	// No new fires, so that the history is finite.
-	if _, err := m.Client.PauseJob(t.Context(), "default", "witness"); err != nil {
-		t.Fatalf("pause the witness job: %v", err)
-	}
 	t.Logf("kill -9: %v; %d runs started by hand", kills, len(started))
 	for _, victim := range []string{"agent", "hub", "postgres"} {
 		if kills[victim] == 0 {
