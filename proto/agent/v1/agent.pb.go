@@ -11,6 +11,7 @@
 package agentv1
 
 import (
+	v1 "github.com/cronium/cronium/proto/runner/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -2095,11 +2096,418 @@ func (*CancelResponse) Descriptor() ([]byte, []int) {
 	return file_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
+type CredentialsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *AttemptRef            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CredentialsRequest) Reset() {
+	*x = CredentialsRequest{}
+	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CredentialsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CredentialsRequest) ProtoMessage() {}
+
+func (x *CredentialsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CredentialsRequest.ProtoReflect.Descriptor instead.
+func (*CredentialsRequest) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *CredentialsRequest) GetRef() *AttemptRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+type CredentialsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Credentials   []*Credential          `protobuf:"bytes,1,rep,name=credentials,proto3" json:"credentials,omitempty"` // one per server of the payload, in the order of the way
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CredentialsResponse) Reset() {
+	*x = CredentialsResponse{}
+	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CredentialsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CredentialsResponse) ProtoMessage() {}
+
+func (x *CredentialsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CredentialsResponse.ProtoReflect.Descriptor instead.
+func (*CredentialsResponse) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *CredentialsResponse) GetCredentials() []*Credential {
+	if x != nil {
+		return x.Credentials
+	}
+	return nil
+}
+
+// Credential opens one server. One of password and private key is set.
+type Credential struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ServerId      string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	PrivateKeyPem []byte                 `protobuf:"bytes,3,opt,name=private_key_pem,json=privateKeyPem,proto3" json:"private_key_pem,omitempty"`
+	Passphrase    string                 `protobuf:"bytes,4,opt,name=passphrase,proto3" json:"passphrase,omitempty"` // of the private key
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Credential) Reset() {
+	*x = Credential{}
+	mi := &file_agent_v1_agent_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Credential) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Credential) ProtoMessage() {}
+
+func (x *Credential) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Credential.ProtoReflect.Descriptor instead.
+func (*Credential) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Credential) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *Credential) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *Credential) GetPrivateKeyPem() []byte {
+	if x != nil {
+		return x.PrivateKeyPem
+	}
+	return nil
+}
+
+func (x *Credential) GetPassphrase() string {
+	if x != nil {
+		return x.Passphrase
+	}
+	return ""
+}
+
+type ProbeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        *v1.Server             `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"` // an empty host key: say what key there is, and stop before authentication
+	Credentials   []*Credential          `protobuf:"bytes,2,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProbeRequest) Reset() {
+	*x = ProbeRequest{}
+	mi := &file_agent_v1_agent_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProbeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProbeRequest) ProtoMessage() {}
+
+func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
+func (*ProbeRequest) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ProbeRequest) GetServer() *v1.Server {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *ProbeRequest) GetCredentials() []*Credential {
+	if x != nil {
+		return x.Credentials
+	}
+	return nil
+}
+
+type ProbeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Checks        []*Check               `protobuf:"bytes,1,rep,name=checks,proto3" json:"checks,omitempty"`                  // in the order in which they were made; the last may have failed
+	HostKey       []byte                 `protobuf:"bytes,2,opt,name=host_key,json=hostKey,proto3" json:"host_key,omitempty"` // the key that the server has shown, SSH wire format
+	Facts         *ServerFacts           `protobuf:"bytes,3,opt,name=facts,proto3" json:"facts,omitempty"`                    // set when every check before it passed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProbeResponse) Reset() {
+	*x = ProbeResponse{}
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProbeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProbeResponse) ProtoMessage() {}
+
+func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
+func (*ProbeResponse) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ProbeResponse) GetChecks() []*Check {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *ProbeResponse) GetHostKey() []byte {
+	if x != nil {
+		return x.HostKey
+	}
+	return nil
+}
+
+func (x *ProbeResponse) GetFacts() *ServerFacts {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+// Check is one step of a probe.
+type Check struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // dns, tcp, host_key, auth, shell, directory, runner
+	Ok            bool                   `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`
+	Detail        string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"` // what was found, or what to do
+	Took          *durationpb.Duration   `protobuf:"bytes,4,opt,name=took,proto3" json:"took,omitempty"`
+	Problem       *Problem               `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"` // set when it failed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Check) Reset() {
+	*x = Check{}
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Check) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Check) ProtoMessage() {}
+
+func (x *Check) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Check.ProtoReflect.Descriptor instead.
+func (*Check) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Check) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Check) GetOk() bool {
+	if x != nil {
+		return x.Ok
+	}
+	return false
+}
+
+func (x *Check) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Check) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+func (x *Check) GetProblem() *Problem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
+// ServerFacts are what a probe finds. Hostile input, like Facts.
+type ServerFacts struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Facts         *Facts                 `protobuf:"bytes,1,opt,name=facts,proto3" json:"facts,omitempty"`                           // interpreters: bash, python, node and docker, those that there are
+	DiskBytes     int64                  `protobuf:"varint,2,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"` // of the file system that attempts work in
+	DiskFreeBytes int64                  `protobuf:"varint,3,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerFacts) Reset() {
+	*x = ServerFacts{}
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerFacts) ProtoMessage() {}
+
+func (x *ServerFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerFacts.ProtoReflect.Descriptor instead.
+func (*ServerFacts) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ServerFacts) GetFacts() *Facts {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+func (x *ServerFacts) GetDiskBytes() int64 {
+	if x != nil {
+		return x.DiskBytes
+	}
+	return 0
+}
+
+func (x *ServerFacts) GetDiskFreeBytes() int64 {
+	if x != nil {
+		return x.DiskFreeBytes
+	}
+	return 0
+}
+
 var File_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
-	"\x14agent/v1/agent.proto\x12\bagent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"S\n" +
+	"\x14agent/v1/agent.proto\x12\bagent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16runner/v1/runner.proto\"S\n" +
 	"\n" +
 	"AttemptRef\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x18\n" +
@@ -2249,7 +2657,37 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\";\n" +
 	"\rCancelRequest\x12*\n" +
 	"\acancels\x18\x01 \x03(\v2\x10.agent.v1.CancelR\acancels\"\x10\n" +
-	"\x0eCancelResponse*m\n" +
+	"\x0eCancelResponse\"<\n" +
+	"\x12CredentialsRequest\x12&\n" +
+	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\"M\n" +
+	"\x13CredentialsResponse\x126\n" +
+	"\vcredentials\x18\x01 \x03(\v2\x14.agent.v1.CredentialR\vcredentials\"\x8d\x01\n" +
+	"\n" +
+	"Credential\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x1a\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\x12&\n" +
+	"\x0fprivate_key_pem\x18\x03 \x01(\fR\rprivateKeyPem\x12\x1e\n" +
+	"\n" +
+	"passphrase\x18\x04 \x01(\tR\n" +
+	"passphrase\"q\n" +
+	"\fProbeRequest\x12)\n" +
+	"\x06server\x18\x01 \x01(\v2\x11.runner.v1.ServerR\x06server\x126\n" +
+	"\vcredentials\x18\x02 \x03(\v2\x14.agent.v1.CredentialR\vcredentials\"\x80\x01\n" +
+	"\rProbeResponse\x12'\n" +
+	"\x06checks\x18\x01 \x03(\v2\x0f.agent.v1.CheckR\x06checks\x12\x19\n" +
+	"\bhost_key\x18\x02 \x01(\fR\ahostKey\x12+\n" +
+	"\x05facts\x18\x03 \x01(\v2\x15.agent.v1.ServerFactsR\x05facts\"\x9f\x01\n" +
+	"\x05Check\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
+	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12-\n" +
+	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\x12+\n" +
+	"\aproblem\x18\x05 \x01(\v2\x11.agent.v1.ProblemR\aproblem\"{\n" +
+	"\vServerFacts\x12%\n" +
+	"\x05facts\x18\x01 \x01(\v2\x0f.agent.v1.FactsR\x05facts\x12\x1d\n" +
+	"\n" +
+	"disk_bytes\x18\x02 \x01(\x03R\tdiskBytes\x12&\n" +
+	"\x0fdisk_free_bytes\x18\x03 \x01(\x03R\rdiskFreeBytes*m\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0ePHASE_ASSIGNED\x10\x01\x12\x12\n" +
@@ -2277,19 +2715,21 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\vANSWER_LATE\x10\x03\x12\x14\n" +
 	"\x10ANSWER_NOT_YOURS\x10\x042L\n" +
 	"\x10EnrolmentService\x128\n" +
-	"\x05Enrol\x12\x16.agent.v1.EnrolRequest\x1a\x17.agent.v1.EnrolResponse2\xc0\x02\n" +
+	"\x05Enrol\x12\x16.agent.v1.EnrolRequest\x1a\x17.agent.v1.EnrolResponse2\x8c\x03\n" +
 	"\n" +
 	"HubService\x128\n" +
 	"\x05Hello\x12\x16.agent.v1.HelloRequest\x1a\x17.agent.v1.HelloResponse\x12D\n" +
 	"\tHeartbeat\x12\x1a.agent.v1.HeartbeatRequest\x1a\x1b.agent.v1.HeartbeatResponse\x12;\n" +
 	"\x06Accept\x12\x17.agent.v1.AcceptRequest\x1a\x18.agent.v1.AcceptResponse\x12;\n" +
 	"\x06Report\x12\x17.agent.v1.ReportRequest\x1a\x18.agent.v1.ReportResponse\x128\n" +
-	"\x05Renew\x12\x16.agent.v1.RenewRequest\x1a\x17.agent.v1.RenewResponse2Q\n" +
+	"\x05Renew\x12\x16.agent.v1.RenewRequest\x1a\x17.agent.v1.RenewResponse\x12J\n" +
+	"\vCredentials\x12\x1c.agent.v1.CredentialsRequest\x1a\x1d.agent.v1.CredentialsResponse2Q\n" +
 	"\x0eHubDataService\x12?\n" +
-	"\x06Upload\x12\x17.agent.v1.UploadRequest\x1a\x18.agent.v1.UploadResponse(\x010\x012\x88\x01\n" +
+	"\x06Upload\x12\x17.agent.v1.UploadRequest\x1a\x18.agent.v1.UploadResponse(\x010\x012\xc2\x01\n" +
 	"\fAgentService\x12;\n" +
 	"\x06Assign\x12\x17.agent.v1.AssignRequest\x1a\x18.agent.v1.AssignResponse\x12;\n" +
-	"\x06Cancel\x12\x17.agent.v1.CancelRequest\x1a\x18.agent.v1.CancelResponseB3Z1github.com/cronium/cronium/proto/agent/v1;agentv1b\x06proto3"
+	"\x06Cancel\x12\x17.agent.v1.CancelRequest\x1a\x18.agent.v1.CancelResponse\x128\n" +
+	"\x05Probe\x12\x16.agent.v1.ProbeRequest\x1a\x17.agent.v1.ProbeResponseB3Z1github.com/cronium/cronium/proto/agent/v1;agentv1b\x06proto3"
 
 var (
 	file_agent_v1_agent_proto_rawDescOnce sync.Once
@@ -2304,7 +2744,7 @@ func file_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_agent_v1_agent_proto_goTypes = []any{
 	(Phase)(0),                    // 0: agent.v1.Phase
 	(Decision)(0),                 // 1: agent.v1.Decision
@@ -2340,25 +2780,33 @@ var file_agent_v1_agent_proto_goTypes = []any{
 	(*Cancel)(nil),                // 31: agent.v1.Cancel
 	(*CancelRequest)(nil),         // 32: agent.v1.CancelRequest
 	(*CancelResponse)(nil),        // 33: agent.v1.CancelResponse
-	nil,                           // 34: agent.v1.EnrolRequest.LabelsEntry
-	nil,                           // 35: agent.v1.Facts.InterpretersEntry
-	nil,                           // 36: agent.v1.HelloRequest.LabelsEntry
-	nil,                           // 37: agent.v1.Assignment.SecretEnvEntry
-	(*timestamppb.Timestamp)(nil), // 38: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 39: google.protobuf.Duration
+	(*CredentialsRequest)(nil),    // 34: agent.v1.CredentialsRequest
+	(*CredentialsResponse)(nil),   // 35: agent.v1.CredentialsResponse
+	(*Credential)(nil),            // 36: agent.v1.Credential
+	(*ProbeRequest)(nil),          // 37: agent.v1.ProbeRequest
+	(*ProbeResponse)(nil),         // 38: agent.v1.ProbeResponse
+	(*Check)(nil),                 // 39: agent.v1.Check
+	(*ServerFacts)(nil),           // 40: agent.v1.ServerFacts
+	nil,                           // 41: agent.v1.EnrolRequest.LabelsEntry
+	nil,                           // 42: agent.v1.Facts.InterpretersEntry
+	nil,                           // 43: agent.v1.HelloRequest.LabelsEntry
+	nil,                           // 44: agent.v1.Assignment.SecretEnvEntry
+	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 46: google.protobuf.Duration
+	(*v1.Server)(nil),             // 47: runner.v1.Server
 }
 var file_agent_v1_agent_proto_depIdxs = []int32{
-	34, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
+	41, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
 	9,  // 1: agent.v1.EnrolRequest.facts:type_name -> agent.v1.Facts
 	8,  // 2: agent.v1.EnrolResponse.certificate:type_name -> agent.v1.Certificate
-	38, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	35, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
-	36, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
+	45, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	42, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
+	43, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
 	9,  // 6: agent.v1.HelloRequest.facts:type_name -> agent.v1.Facts
 	11, // 7: agent.v1.HelloRequest.held:type_name -> agent.v1.Held
 	4,  // 8: agent.v1.Held.ref:type_name -> agent.v1.AttemptRef
 	0,  // 9: agent.v1.Held.phase:type_name -> agent.v1.Phase
-	39, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
+	46, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
 	4,  // 11: agent.v1.HelloResponse.drop:type_name -> agent.v1.AttemptRef
 	4,  // 12: agent.v1.HeartbeatRequest.held:type_name -> agent.v1.AttemptRef
 	31, // 13: agent.v1.HeartbeatResponse.cancel:type_name -> agent.v1.Cancel
@@ -2370,11 +2818,11 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	19, // 19: agent.v1.ReportRequest.started:type_name -> agent.v1.Started
 	20, // 20: agent.v1.ReportRequest.results:type_name -> agent.v1.Result
 	4,  // 21: agent.v1.Started.ref:type_name -> agent.v1.AttemptRef
-	39, // 22: agent.v1.Started.age:type_name -> google.protobuf.Duration
+	46, // 22: agent.v1.Started.age:type_name -> google.protobuf.Duration
 	4,  // 23: agent.v1.Result.ref:type_name -> agent.v1.AttemptRef
 	2,  // 24: agent.v1.Result.outcome:type_name -> agent.v1.Outcome
-	39, // 25: agent.v1.Result.duration:type_name -> google.protobuf.Duration
-	39, // 26: agent.v1.Result.age:type_name -> google.protobuf.Duration
+	46, // 25: agent.v1.Result.duration:type_name -> google.protobuf.Duration
+	46, // 26: agent.v1.Result.age:type_name -> google.protobuf.Duration
 	5,  // 27: agent.v1.Result.problem:type_name -> agent.v1.Problem
 	22, // 28: agent.v1.ReportResponse.verdicts:type_name -> agent.v1.Verdict
 	4,  // 29: agent.v1.Verdict.ref:type_name -> agent.v1.AttemptRef
@@ -2385,36 +2833,49 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	3,  // 34: agent.v1.UploadResponse.answer:type_name -> agent.v1.Answer
 	28, // 35: agent.v1.AssignRequest.assignments:type_name -> agent.v1.Assignment
 	4,  // 36: agent.v1.Assignment.ref:type_name -> agent.v1.AttemptRef
-	37, // 37: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
+	44, // 37: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
 	30, // 38: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
 	4,  // 39: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
 	5,  // 40: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
 	4,  // 41: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
-	39, // 42: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	46, // 42: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
 	31, // 43: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
-	6,  // 44: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
-	10, // 45: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
-	13, // 46: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
-	15, // 47: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
-	18, // 48: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
-	23, // 49: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
-	25, // 50: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
-	27, // 51: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
-	32, // 52: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
-	7,  // 53: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
-	12, // 54: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
-	14, // 55: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
-	16, // 56: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
-	21, // 57: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
-	24, // 58: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
-	26, // 59: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
-	29, // 60: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
-	33, // 61: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
-	53, // [53:62] is the sub-list for method output_type
-	44, // [44:53] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	4,  // 44: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
+	36, // 45: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
+	47, // 46: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
+	36, // 47: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
+	39, // 48: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
+	40, // 49: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
+	46, // 50: agent.v1.Check.took:type_name -> google.protobuf.Duration
+	5,  // 51: agent.v1.Check.problem:type_name -> agent.v1.Problem
+	9,  // 52: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
+	6,  // 53: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
+	10, // 54: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
+	13, // 55: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
+	15, // 56: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
+	18, // 57: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
+	23, // 58: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
+	34, // 59: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
+	25, // 60: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
+	27, // 61: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
+	32, // 62: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
+	37, // 63: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
+	7,  // 64: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
+	12, // 65: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
+	14, // 66: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
+	16, // 67: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
+	21, // 68: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
+	24, // 69: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
+	35, // 70: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
+	26, // 71: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
+	29, // 72: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
+	33, // 73: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
+	38, // 74: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
+	64, // [64:75] is the sub-list for method output_type
+	53, // [53:64] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_agent_v1_agent_proto_init() }
@@ -2428,7 +2889,7 @@ func file_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_v1_agent_proto_rawDesc), len(file_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   34,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

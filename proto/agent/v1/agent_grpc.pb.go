@@ -135,11 +135,12 @@ var EnrolmentService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	HubService_Hello_FullMethodName     = "/agent.v1.HubService/Hello"
-	HubService_Heartbeat_FullMethodName = "/agent.v1.HubService/Heartbeat"
-	HubService_Accept_FullMethodName    = "/agent.v1.HubService/Accept"
-	HubService_Report_FullMethodName    = "/agent.v1.HubService/Report"
-	HubService_Renew_FullMethodName     = "/agent.v1.HubService/Renew"
+	HubService_Hello_FullMethodName       = "/agent.v1.HubService/Hello"
+	HubService_Heartbeat_FullMethodName   = "/agent.v1.HubService/Heartbeat"
+	HubService_Accept_FullMethodName      = "/agent.v1.HubService/Accept"
+	HubService_Report_FullMethodName      = "/agent.v1.HubService/Report"
+	HubService_Renew_FullMethodName       = "/agent.v1.HubService/Renew"
+	HubService_Credentials_FullMethodName = "/agent.v1.HubService/Credentials"
 )
 
 // HubServiceClient is the client API for HubService service.
@@ -159,6 +160,10 @@ type HubServiceClient interface {
 	Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportResponse, error)
 	// Renew exchanges the certificate of this session for a new one.
 	Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error)
+	// Credentials returns what opens the server of an attempt, and its jump servers,
+	// to the agent that holds the attempt, as long as the attempt is not over. It is
+	// asked before a start and after a restart: agents keep credentials in memory only.
+	Credentials(ctx context.Context, in *CredentialsRequest, opts ...grpc.CallOption) (*CredentialsResponse, error)
 }
 
 type hubServiceClient struct {
@@ -219,6 +224,16 @@ func (c *hubServiceClient) Renew(ctx context.Context, in *RenewRequest, opts ...
 	return out, nil
 }
 
+func (c *hubServiceClient) Credentials(ctx context.Context, in *CredentialsRequest, opts ...grpc.CallOption) (*CredentialsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CredentialsResponse)
+	err := c.cc.Invoke(ctx, HubService_Credentials_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HubServiceServer is the server API for HubService service.
 // All implementations must embed UnimplementedHubServiceServer
 // for forward compatibility.
@@ -236,6 +251,10 @@ type HubServiceServer interface {
 	Report(context.Context, *ReportRequest) (*ReportResponse, error)
 	// Renew exchanges the certificate of this session for a new one.
 	Renew(context.Context, *RenewRequest) (*RenewResponse, error)
+	// Credentials returns what opens the server of an attempt, and its jump servers,
+	// to the agent that holds the attempt, as long as the attempt is not over. It is
+	// asked before a start and after a restart: agents keep credentials in memory only.
+	Credentials(context.Context, *CredentialsRequest) (*CredentialsResponse, error)
 	mustEmbedUnimplementedHubServiceServer()
 }
 
@@ -260,6 +279,9 @@ func (UnimplementedHubServiceServer) Report(context.Context, *ReportRequest) (*R
 }
 func (UnimplementedHubServiceServer) Renew(context.Context, *RenewRequest) (*RenewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Renew not implemented")
+}
+func (UnimplementedHubServiceServer) Credentials(context.Context, *CredentialsRequest) (*CredentialsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Credentials not implemented")
 }
 func (UnimplementedHubServiceServer) mustEmbedUnimplementedHubServiceServer() {}
 func (UnimplementedHubServiceServer) testEmbeddedByValue()                    {}
@@ -372,6 +394,24 @@ func _HubService_Renew_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _HubService_Credentials_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CredentialsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HubServiceServer).Credentials(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HubService_Credentials_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HubServiceServer).Credentials(ctx, req.(*CredentialsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // HubService_ServiceDesc is the grpc.ServiceDesc for HubService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -398,6 +438,10 @@ var HubService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Renew",
 			Handler:    _HubService_Renew_Handler,
+		},
+		{
+			MethodName: "Credentials",
+			Handler:    _HubService_Credentials_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -513,6 +557,7 @@ var HubDataService_ServiceDesc = grpc.ServiceDesc{
 const (
 	AgentService_Assign_FullMethodName = "/agent.v1.AgentService/Assign"
 	AgentService_Cancel_FullMethodName = "/agent.v1.AgentService/Cancel"
+	AgentService_Probe_FullMethodName  = "/agent.v1.AgentService/Probe"
 )
 
 // AgentServiceClient is the client API for AgentService service.
@@ -526,6 +571,9 @@ type AgentServiceClient interface {
 	Assign(ctx context.Context, in *AssignRequest, opts ...grpc.CallOption) (*AssignResponse, error)
 	// Cancel asks for the end of attempts; repeated in every Heartbeat answer.
 	Cancel(ctx context.Context, in *CancelRequest, opts ...grpc.CallOption) (*CancelResponse, error)
+	// Probe connects to a server and says, step by step, what was found. It changes
+	// nothing there.
+	Probe(ctx context.Context, in *ProbeRequest, opts ...grpc.CallOption) (*ProbeResponse, error)
 }
 
 type agentServiceClient struct {
@@ -556,6 +604,16 @@ func (c *agentServiceClient) Cancel(ctx context.Context, in *CancelRequest, opts
 	return out, nil
 }
 
+func (c *agentServiceClient) Probe(ctx context.Context, in *ProbeRequest, opts ...grpc.CallOption) (*ProbeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ProbeResponse)
+	err := c.cc.Invoke(ctx, AgentService_Probe_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AgentServiceServer is the server API for AgentService service.
 // All implementations must embed UnimplementedAgentServiceServer
 // for forward compatibility.
@@ -567,6 +625,9 @@ type AgentServiceServer interface {
 	Assign(context.Context, *AssignRequest) (*AssignResponse, error)
 	// Cancel asks for the end of attempts; repeated in every Heartbeat answer.
 	Cancel(context.Context, *CancelRequest) (*CancelResponse, error)
+	// Probe connects to a server and says, step by step, what was found. It changes
+	// nothing there.
+	Probe(context.Context, *ProbeRequest) (*ProbeResponse, error)
 	mustEmbedUnimplementedAgentServiceServer()
 }
 
@@ -582,6 +643,9 @@ func (UnimplementedAgentServiceServer) Assign(context.Context, *AssignRequest) (
 }
 func (UnimplementedAgentServiceServer) Cancel(context.Context, *CancelRequest) (*CancelResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Cancel not implemented")
+}
+func (UnimplementedAgentServiceServer) Probe(context.Context, *ProbeRequest) (*ProbeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Probe not implemented")
 }
 func (UnimplementedAgentServiceServer) mustEmbedUnimplementedAgentServiceServer() {}
 func (UnimplementedAgentServiceServer) testEmbeddedByValue()                      {}
@@ -640,6 +704,24 @@ func _AgentService_Cancel_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AgentService_Probe_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ProbeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgentServiceServer).Probe(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgentService_Probe_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgentServiceServer).Probe(ctx, req.(*ProbeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AgentService_ServiceDesc is the grpc.ServiceDesc for AgentService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -654,6 +736,10 @@ var AgentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Cancel",
 			Handler:    _AgentService_Cancel_Handler,
+		},
+		{
+			MethodName: "Probe",
+			Handler:    _AgentService_Probe_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

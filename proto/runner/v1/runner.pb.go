@@ -45,6 +45,7 @@ type Payload struct {
 	AgentId       string                 `protobuf:"bytes,12,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`          // who may run it
 	Container     *Container             `protobuf:"bytes,13,opt,name=container,proto3" json:"container,omitempty"`                     // unset: a process of the agent's host
 	Limits        *Limits                `protobuf:"bytes,14,opt,name=limits,proto3" json:"limits,omitempty"`
+	Server        *Server                `protobuf:"bytes,15,opt,name=server,proto3" json:"server,omitempty"` // unset: the agent's own host
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +178,99 @@ func (x *Payload) GetLimits() *Limits {
 	return nil
 }
 
+func (x *Payload) GetServer() *Server {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+// Server is a machine that an agent reaches over SSH. What opens it is not here:
+// credentials are never on a disk of the agent.
+type Server struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // UUID, canonical text form
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"` // host:port
+	User          string                 `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
+	HostKey       []byte                 `protobuf:"bytes,5,opt,name=host_key,json=hostKey,proto3" json:"host_key,omitempty"` // the pinned public key, SSH wire format; no other is accepted
+	Jump          *Server                `protobuf:"bytes,6,opt,name=jump,proto3" json:"jump,omitempty"`                      // reached through this one first; unset: directly
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Server) Reset() {
+	*x = Server{}
+	mi := &file_runner_v1_runner_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Server) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Server) ProtoMessage() {}
+
+func (x *Server) ProtoReflect() protoreflect.Message {
+	mi := &file_runner_v1_runner_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Server.ProtoReflect.Descriptor instead.
+func (*Server) Descriptor() ([]byte, []int) {
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Server) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Server) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Server) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Server) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Server) GetHostKey() []byte {
+	if x != nil {
+		return x.HostKey
+	}
+	return nil
+}
+
+func (x *Server) GetJump() *Server {
+	if x != nil {
+		return x.Jump
+	}
+	return nil
+}
+
 // Container is the Docker container that an attempt runs in.
 type Container struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -189,7 +283,7 @@ type Container struct {
 
 func (x *Container) Reset() {
 	*x = Container{}
-	mi := &file_runner_v1_runner_proto_msgTypes[1]
+	mi := &file_runner_v1_runner_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -201,7 +295,7 @@ func (x *Container) String() string {
 func (*Container) ProtoMessage() {}
 
 func (x *Container) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[1]
+	mi := &file_runner_v1_runner_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -214,7 +308,7 @@ func (x *Container) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Container.ProtoReflect.Descriptor instead.
 func (*Container) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{1}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Container) GetImage() string {
@@ -250,7 +344,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_runner_v1_runner_proto_msgTypes[2]
+	mi := &file_runner_v1_runner_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -262,7 +356,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[2]
+	mi := &file_runner_v1_runner_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -275,7 +369,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{2}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Limits) GetMemoryBytes() int64 {
@@ -311,7 +405,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_runner_v1_runner_proto_msgTypes[3]
+	mi := &file_runner_v1_runner_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -323,7 +417,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[3]
+	mi := &file_runner_v1_runner_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -336,7 +430,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{3}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Attempt) GetRunId() string {
@@ -371,7 +465,7 @@ type Script struct {
 
 func (x *Script) Reset() {
 	*x = Script{}
-	mi := &file_runner_v1_runner_proto_msgTypes[4]
+	mi := &file_runner_v1_runner_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -383,7 +477,7 @@ func (x *Script) String() string {
 func (*Script) ProtoMessage() {}
 
 func (x *Script) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[4]
+	mi := &file_runner_v1_runner_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -396,7 +490,7 @@ func (x *Script) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Script.ProtoReflect.Descriptor instead.
 func (*Script) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{4}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Script) GetLanguage() string {
@@ -438,7 +532,7 @@ type Handover struct {
 
 func (x *Handover) Reset() {
 	*x = Handover{}
-	mi := &file_runner_v1_runner_proto_msgTypes[5]
+	mi := &file_runner_v1_runner_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +544,7 @@ func (x *Handover) String() string {
 func (*Handover) ProtoMessage() {}
 
 func (x *Handover) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[5]
+	mi := &file_runner_v1_runner_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +557,7 @@ func (x *Handover) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Handover.ProtoReflect.Descriptor instead.
 func (*Handover) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{5}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Handover) GetMask() [][]byte {
@@ -535,7 +629,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_runner_v1_runner_proto_msgTypes[6]
+	mi := &file_runner_v1_runner_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +641,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[6]
+	mi := &file_runner_v1_runner_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +654,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{6}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *User) GetUid() uint32 {
@@ -599,7 +693,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[7]
+	mi := &file_runner_v1_runner_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +705,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[7]
+	mi := &file_runner_v1_runner_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +718,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{7}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{8}
 }
 
 type StatusResponse struct {
@@ -639,7 +733,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_runner_v1_runner_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +745,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_runner_v1_runner_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +758,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StatusResponse) GetFence() int64 {
@@ -705,7 +799,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_runner_v1_runner_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -717,7 +811,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_runner_v1_runner_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -730,7 +824,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{9}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CancelRequest) GetFence() int64 {
@@ -755,7 +849,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_runner_v1_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +861,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_runner_v1_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +874,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{10}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{11}
 }
 
 type AttachRequest struct {
@@ -792,7 +886,7 @@ type AttachRequest struct {
 
 func (x *AttachRequest) Reset() {
 	*x = AttachRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_runner_v1_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +898,7 @@ func (x *AttachRequest) String() string {
 func (*AttachRequest) ProtoMessage() {}
 
 func (x *AttachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_runner_v1_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +911,7 @@ func (x *AttachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachRequest.ProtoReflect.Descriptor instead.
 func (*AttachRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{11}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AttachRequest) GetOffset() int64 {
@@ -837,7 +931,7 @@ type AttachResponse struct {
 
 func (x *AttachResponse) Reset() {
 	*x = AttachResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_runner_v1_runner_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +943,7 @@ func (x *AttachResponse) String() string {
 func (*AttachResponse) ProtoMessage() {}
 
 func (x *AttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_runner_v1_runner_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +956,7 @@ func (x *AttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachResponse.ProtoReflect.Descriptor instead.
 func (*AttachResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{12}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AttachResponse) GetOffset() int64 {
@@ -883,7 +977,7 @@ var File_runner_v1_runner_proto protoreflect.FileDescriptor
 
 const file_runner_v1_runner_proto_rawDesc = "" +
 	"\n" +
-	"\x16runner/v1/runner.proto\x12\trunner.v1\x1a\x1egoogle/protobuf/duration.proto\"\xd3\x04\n" +
+	"\x16runner/v1/runner.proto\x12\trunner.v1\x1a\x1egoogle/protobuf/duration.proto\"\xfe\x04\n" +
 	"\aPayload\x12$\n" +
 	"\x03ref\x18\x01 \x01(\v2\x12.runner.v1.AttemptR\x03ref\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x10\n" +
@@ -901,10 +995,18 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\binstance\x18\v \x01(\tR\binstance\x12\x19\n" +
 	"\bagent_id\x18\f \x01(\tR\aagentId\x122\n" +
 	"\tcontainer\x18\r \x01(\v2\x14.runner.v1.ContainerR\tcontainer\x12)\n" +
-	"\x06limits\x18\x0e \x01(\v2\x11.runner.v1.LimitsR\x06limits\x1a6\n" +
+	"\x06limits\x18\x0e \x01(\v2\x11.runner.v1.LimitsR\x06limits\x12)\n" +
+	"\x06server\x18\x0f \x01(\v2\x11.runner.v1.ServerR\x06server\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"O\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x01\n" +
+	"\x06Server\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x12\n" +
+	"\x04user\x18\x04 \x01(\tR\x04user\x12\x19\n" +
+	"\bhost_key\x18\x05 \x01(\fR\ahostKey\x12%\n" +
+	"\x04jump\x18\x06 \x01(\v2\x11.runner.v1.ServerR\x04jump\"O\n" +
 	"\tContainer\x12\x14\n" +
 	"\x05image\x18\x01 \x01(\tR\x05image\x12\x12\n" +
 	"\x04pull\x18\x02 \x01(\tR\x04pull\x12\x18\n" +
@@ -975,48 +1077,51 @@ func file_runner_v1_runner_proto_rawDescGZIP() []byte {
 	return file_runner_v1_runner_proto_rawDescData
 }
 
-var file_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_runner_v1_runner_proto_goTypes = []any{
 	(*Payload)(nil),             // 0: runner.v1.Payload
-	(*Container)(nil),           // 1: runner.v1.Container
-	(*Limits)(nil),              // 2: runner.v1.Limits
-	(*Attempt)(nil),             // 3: runner.v1.Attempt
-	(*Script)(nil),              // 4: runner.v1.Script
-	(*Handover)(nil),            // 5: runner.v1.Handover
-	(*User)(nil),                // 6: runner.v1.User
-	(*StatusRequest)(nil),       // 7: runner.v1.StatusRequest
-	(*StatusResponse)(nil),      // 8: runner.v1.StatusResponse
-	(*CancelRequest)(nil),       // 9: runner.v1.CancelRequest
-	(*CancelResponse)(nil),      // 10: runner.v1.CancelResponse
-	(*AttachRequest)(nil),       // 11: runner.v1.AttachRequest
-	(*AttachResponse)(nil),      // 12: runner.v1.AttachResponse
-	nil,                         // 13: runner.v1.Payload.EnvEntry
-	nil,                         // 14: runner.v1.Handover.SecretEnvEntry
-	(*durationpb.Duration)(nil), // 15: google.protobuf.Duration
+	(*Server)(nil),              // 1: runner.v1.Server
+	(*Container)(nil),           // 2: runner.v1.Container
+	(*Limits)(nil),              // 3: runner.v1.Limits
+	(*Attempt)(nil),             // 4: runner.v1.Attempt
+	(*Script)(nil),              // 5: runner.v1.Script
+	(*Handover)(nil),            // 6: runner.v1.Handover
+	(*User)(nil),                // 7: runner.v1.User
+	(*StatusRequest)(nil),       // 8: runner.v1.StatusRequest
+	(*StatusResponse)(nil),      // 9: runner.v1.StatusResponse
+	(*CancelRequest)(nil),       // 10: runner.v1.CancelRequest
+	(*CancelResponse)(nil),      // 11: runner.v1.CancelResponse
+	(*AttachRequest)(nil),       // 12: runner.v1.AttachRequest
+	(*AttachResponse)(nil),      // 13: runner.v1.AttachResponse
+	nil,                         // 14: runner.v1.Payload.EnvEntry
+	nil,                         // 15: runner.v1.Handover.SecretEnvEntry
+	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
 }
 var file_runner_v1_runner_proto_depIdxs = []int32{
-	3,  // 0: runner.v1.Payload.ref:type_name -> runner.v1.Attempt
-	4,  // 1: runner.v1.Payload.script:type_name -> runner.v1.Script
-	13, // 2: runner.v1.Payload.env:type_name -> runner.v1.Payload.EnvEntry
-	15, // 3: runner.v1.Payload.timeout:type_name -> google.protobuf.Duration
-	15, // 4: runner.v1.Payload.grace:type_name -> google.protobuf.Duration
-	1,  // 5: runner.v1.Payload.container:type_name -> runner.v1.Container
-	2,  // 6: runner.v1.Payload.limits:type_name -> runner.v1.Limits
-	14, // 7: runner.v1.Handover.secret_env:type_name -> runner.v1.Handover.SecretEnvEntry
-	6,  // 8: runner.v1.Handover.user:type_name -> runner.v1.User
-	15, // 9: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
-	15, // 10: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
-	7,  // 11: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
-	9,  // 12: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
-	11, // 13: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
-	8,  // 14: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
-	10, // 15: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
-	12, // 16: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
-	14, // [14:17] is the sub-list for method output_type
-	11, // [11:14] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	4,  // 0: runner.v1.Payload.ref:type_name -> runner.v1.Attempt
+	5,  // 1: runner.v1.Payload.script:type_name -> runner.v1.Script
+	14, // 2: runner.v1.Payload.env:type_name -> runner.v1.Payload.EnvEntry
+	16, // 3: runner.v1.Payload.timeout:type_name -> google.protobuf.Duration
+	16, // 4: runner.v1.Payload.grace:type_name -> google.protobuf.Duration
+	2,  // 5: runner.v1.Payload.container:type_name -> runner.v1.Container
+	3,  // 6: runner.v1.Payload.limits:type_name -> runner.v1.Limits
+	1,  // 7: runner.v1.Payload.server:type_name -> runner.v1.Server
+	1,  // 8: runner.v1.Server.jump:type_name -> runner.v1.Server
+	15, // 9: runner.v1.Handover.secret_env:type_name -> runner.v1.Handover.SecretEnvEntry
+	7,  // 10: runner.v1.Handover.user:type_name -> runner.v1.User
+	16, // 11: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
+	16, // 12: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
+	8,  // 13: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
+	10, // 14: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
+	12, // 15: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
+	9,  // 16: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
+	11, // 17: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
+	13, // 18: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
+	16, // [16:19] is the sub-list for method output_type
+	13, // [13:16] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_runner_v1_runner_proto_init() }
@@ -1030,7 +1135,7 @@ func file_runner_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_runner_v1_runner_proto_rawDesc), len(file_runner_v1_runner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
