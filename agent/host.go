@@ -27,7 +27,11 @@ func lock(dir string) (unlock func(), err error) {
 	if err := f.Truncate(0); err == nil {
 		_, _ = fmt.Fprintln(f, os.Getpid()) // for people only
 	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		// Not by Close alone: a child that is just being started has the file too.
+		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+		_ = f.Close()
+	}, nil
 }
 
 // Harden keeps the secrets of jobs, which pass through this process's memory, out

@@ -142,7 +142,14 @@ func (s *Server) Stop() {
 	if filepath.Dir(s.run) != s.dir {
 		_ = os.Remove(s.run) // only when it is empty, as it is after a clean stop
 	}
-	_ = s.lock.Close() // which unlocks
+	release(s.lock)
+}
+
+// release unlocks. Closing alone would not do: a child that is just being started
+// has the file too.
+func release(lock *os.File) {
+	_ = unix.Flock(int(lock.Fd()), unix.LOCK_UN)
+	_ = lock.Close()
 }
 
 // takeLock holds DIR/lock until Stop, or until this process is gone.
