@@ -38,6 +38,9 @@ type Config struct {
 	RunnerPath string
 	// RunAs is the user whom scripts run as; the agent's own if empty.
 	RunAs string
+	// HTTPClient is the program that makes the requests of HTTP jobs, as
+	// `PROGRAM http-request FILE`; without one the agent refuses them.
+	HTTPClient string
 	// Executor starts attempts that are processes of this host; cronium-runner if nil.
 	Executor executor.Executor
 	// Docker is the address of the Docker engine for attempts in containers, "auto"
@@ -97,7 +100,7 @@ func New(cfg Config) (*Agent, error) {
 		if err != nil {
 			return nil, err
 		}
-		a.process, err = process.New(process.Config{Runner: cfg.runner(), User: user, Now: cfg.Now, Log: cfg.Log})
+		a.process, err = process.New(process.Config{Runner: cfg.runner(), User: user, HTTPClient: cfg.HTTPClient, Now: cfg.Now, Log: cfg.Log})
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/schedule"
 	"github.com/cronium/cronium/hub/secret"
+	"github.com/cronium/cronium/sdk/request"
 )
 
 // orders turns jobs into what the rooms above ask for: a request for a run, the
@@ -91,13 +93,32 @@ func (o orders) Versions(ctx context.Context, refs []dispatch.VersionRef) (map[d
 	}
 	versions := make(map[dispatch.VersionRef]dispatch.JobVersion, len(specs))
 	for ref, v := range specs {
+		work, err := workOf(v)
+		if err != nil {
+			return nil, fmt.Errorf("version %d of job %s: %w", ref.Version, ref.JobID, err)
+		}
 		versions[dispatch.VersionRef{JobID: ref.JobID, Version: ref.Version}] = dispatch.JobVersion{
-			Language: v.Spec.Script.Language, Source: []byte(v.Spec.Script.Source), SHA256: v.ScriptSHA256,
+			Language: work.language, Source: work.source, SHA256: work.sha256,
 			Env: v.Spec.Env, Timeout: v.Spec.Limit(), Grace: grace,
 			Container: containerOf(v.Spec), Limits: limitsOf(v.Spec),
 		}
 	}
 	return versions, nil
+}
+
+// work is what an agent is given to do: a script, or an HTTP request as JSON.
+type work struct {
+	language       string
+	source, sha256 []byte
+}
+
+func workOf(v job.Version) (work, error) {
+	if v.Spec.HTTP == nil {
+		return work{v.Spec.Script.Language, []byte(v.Spec.Script.Source), v.ScriptSHA256}, nil
+	}
+	source, err := json.Marshal(v.Spec.HTTP)
+	sum := sha256.Sum256(source)
+	return work{request.Language, source, sum[:]}, err
 }
 
 func containerOf(s job.Spec) *dispatch.Container {

@@ -24,6 +24,8 @@ var (
 		"This agent does not know the script's language", "Use bash, python or node, or upgrade the agent.")
 	ErrInterpreter = problem.New("interpreter_missing", 503,
 		"The host lacks the script's interpreter", "Install it on the host, or target hosts that have it.")
+	ErrRequester = problem.New("http_unavailable", 503,
+		"HTTP requests cannot be made here", "Upgrade the agent, or target hosts with a newer one.")
 	ErrDigest = problem.New("script_digest_mismatch", 422,
 		"The script is not what the hub sent", "Run the job again; if it happens again, check the agent's disk.")
 	ErrPayload = problem.New("payload_invalid", 422,

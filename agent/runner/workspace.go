@@ -25,12 +25,17 @@ type language struct {
 	interpreter string
 	file        string
 	install     string
+	args        []string // before the file
 }
 
+// httpClient stands for the program that the agent names.
+const httpClient = "cronium-agent"
+
 var languages = map[string]language{
-	"bash":   {"bash", "script.sh", "bash"},
-	"python": {"python3", "script.py", "python3"},
-	"node":   {"node", "script.js", "nodejs"},
+	"bash":   {"bash", "script.sh", "bash", nil},
+	"python": {"python3", "script.py", "python3", nil},
+	"node":   {"node", "script.js", "nodejs", nil},
+	"http":   {httpClient, "request.json", "", []string{"http-request"}},
 }
 
 // command is what is executed.
@@ -51,7 +56,13 @@ func prepare(e *journal.Entry, p *runnerv1.Payload, h *runnerv1.Handover) (comma
 	if sum := sha256.Sum256(source); len(p.GetScript().GetSha256()) > 0 && !bytes.Equal(sum[:], p.GetScript().GetSha256()) {
 		return command{}, ErrDigest.With("it has the SHA-256 %x, the hub announced %x", sum, p.GetScript().GetSha256())
 	}
-	path, prob := interpreter(lang)
+	var path string
+	var prob *problem.Problem
+	if lang.interpreter == httpClient {
+		path, prob = requester(h)
+	} else {
+		path, prob = interpreter(lang)
+	}
 	if prob != nil {
 		return command{}, prob
 	}
@@ -59,7 +70,15 @@ func prepare(e *journal.Entry, p *runnerv1.Payload, h *runnerv1.Handover) (comma
 	if err != nil {
 		return command{}, ErrWorkspace.With("%v", err)
 	}
-	return command{path: path, argv: []string{lang.interpreter, script}, env: environment(e.Work(), p, h), dir: e.Work()}, nil
+	return command{path: path, argv: append(append([]string{lang.interpreter}, lang.args...), script), env: environment(e.Work(), p, h), dir: e.Work()}, nil
+}
+
+// requester is the program that makes HTTP requests.
+func requester(h *runnerv1.Handover) (string, *problem.Problem) {
+	if h.GetHttpClient() == "" {
+		return "", ErrRequester.With("the agent has named no program for it")
+	}
+	return h.GetHttpClient(), nil
 }
 
 func searchPath() string {

@@ -20,7 +20,8 @@ type JobMetadata struct {
 
 // JobSpec is what a job does and where.
 type JobSpec struct {
-	Script  JobScript         `json:"script"`
+	Script  *JobScript        `json:"script,omitempty" doc:"This or http"`
+	HTTP    *JobHTTP          `json:"http,omitempty" doc:"This or script"`
 	Inputs  map[string]Input  `json:"inputs,omitempty" maxProperties:"100"`
 	Target  *JobTarget        `json:"target,omitempty"`
 	Timeout string            `json:"timeout,omitempty" maxLength:"32" doc:"1s to 168h; the default is 1h" example:"2m"`
@@ -56,6 +57,40 @@ type JobWish struct {
 type JobScript struct {
 	Language string `json:"language" enum:"bash,python,node"`
 	Source   string `json:"source" doc:"At most 1 MiB"`
+}
+
+// JobHTTP is the request of an HTTP job. Its texts may hold ${{ inputs.NAME }}.
+type JobHTTP struct {
+	Method    string            `json:"method,omitempty" enum:"GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS" doc:"The default is GET"`
+	URL       string            `json:"url" minLength:"1" maxLength:"8192" example:"https://example.com/health"`
+	Query     map[string]string `json:"query,omitempty" maxProperties:"64" doc:"Added to that of the URL"`
+	Headers   map[string]string `json:"headers,omitempty" maxProperties:"64"`
+	Auth      *JobHTTPAuth      `json:"auth,omitempty"`
+	Body      string            `json:"body,omitempty" maxLength:"1048576" doc:"Sent as it is"`
+	JSON      any               `json:"json,omitempty" doc:"Sent as application/json"`
+	Redirects int               `json:"redirects,omitempty" minimum:"0" maximum:"10" doc:"Followed at most; the default is none"`
+	Proxy     string            `json:"proxy,omitempty" maxLength:"8192" doc:"The http:// URL of a proxy; the default is none"`
+	Expect    *JobHTTPExpect    `json:"expect,omitempty" doc:"The default is a status of 200 to 299"`
+}
+
+// JobHTTPAuth says who asks. Secrets belong into secret inputs.
+type JobHTTPAuth struct {
+	Type     string `json:"type" enum:"basic,bearer,api_key"`
+	Username string `json:"username,omitempty" maxLength:"8192"`
+	Password string `json:"password,omitempty" maxLength:"8192"`
+	Token    string `json:"token,omitempty" maxLength:"8192"`
+	Name     string `json:"name,omitempty" maxLength:"128" doc:"Of the header or the query parameter"`
+	Value    string `json:"value,omitempty" maxLength:"8192"`
+	In       string `json:"in,omitempty" enum:"header,query" doc:"The default is header"`
+}
+
+// JobHTTPExpect is what the answer must be like; all of it must hold.
+type JobHTTPExpect struct {
+	Status     []string          `json:"status,omitempty" maxItems:"64" doc:"One of these: 204, 2xx, 200-399" example:"[\"2xx\"]"`
+	JSON       map[string]any    `json:"json,omitempty" maxProperties:"64" doc:"By JSON pointer, equal to this value"`
+	Contains   string            `json:"contains,omitempty" maxLength:"8192"`
+	Headers    map[string]string `json:"headers,omitempty" maxProperties:"64"`
+	MaxLatency string            `json:"max_latency,omitempty" maxLength:"32" example:"500ms"`
 }
 
 // Input is one parameter of a job. It reaches the script as CRONIUM_INPUT_NAME.
@@ -131,7 +166,7 @@ type JobSummary struct {
 	Labels    map[string]string `json:"labels"`
 	State     string            `json:"state" enum:"active,paused,archived"`
 	Version   int               `json:"version"`
-	Language  string            `json:"language" enum:"bash,python,node"`
+	Language  string            `json:"language" enum:"bash,python,node,http" doc:"http: it has no script, but a request"`
 	UpdatedAt time.Time         `json:"updated_at"`
 	Schedules []JobSchedule     `json:"schedules"`
 	LastRuns  []JobRun          `json:"last_runs" doc:"At most 30, newest first"`

@@ -52,7 +52,7 @@ func (a *API) summariseJobs(ctx context.Context, jobs []job.Job) ([]JobSummary, 
 	items := make([]JobSummary, len(jobs))
 	for i, j := range jobs {
 		items[i] = JobSummary{
-			Name: j.Name, Labels: orEmpty(j.Labels), State: string(j.State), Version: j.Version, Language: j.Spec.Script.Language,
+			Name: j.Name, Labels: orEmpty(j.Labels), State: string(j.State), Version: j.Version, Language: j.Spec.Language(),
 			UpdatedAt: j.UpdatedAt, Schedules: []JobSchedule{}, LastRuns: []JobRun{},
 		}
 		for _, s := range schedules[j.ID] {

@@ -109,7 +109,11 @@ func TestABadDefinitionIsRefusedByField(t *testing.T) {
 	w := newWorld(t)
 	script := `"script":{"language":"bash","source":"true"}`
 	for _, c := range []struct{ spec, code, field string }{
-		{`{}`, "missing_field", "spec.script"},
+		{`{}`, "work_invalid", "spec.script"},
+		{`{` + script + `,"http":{"url":"https://example.com"}}`, "work_invalid", "spec.http"},
+		{`{"http":{"url":"ftp://example.com"}}`, "http_request_invalid", "spec.http.url"},
+		{`{"http":{"url":"https://example.com","expect":{"json":{"/a":9007199254740993}}}}`, "http_request_invalid", "spec.http.expect.json"},
+		{`{"http":{"url":"https://example.com","body":"${{ inputs.nope }}"}}`, "http_input_unknown", "spec.http.body"},
 		{`{"script":{"language":"perl","source":"x"}}`, "invalid_field", "spec.script.language"},
 		{`{` + script + `,"timeout":"0s"}`, "out_of_range", "spec.timeout"},
 		{`{` + script + `,"timeout":5}`, "invalid_field", "spec.timeout"},

@@ -7,6 +7,7 @@ import (
 	"github.com/cronium/cronium/hub/job"
 	"github.com/cronium/cronium/hub/schedule"
 	"github.com/cronium/cronium/sdk/problem"
+	"github.com/cronium/cronium/sdk/request"
 	"github.com/cronium/cronium/sdk/schema"
 )
 
@@ -17,8 +18,10 @@ func definition(d JobDefinition) job.Definition {
 
 func jobSpec(s JobSpec) job.Spec {
 	spec := job.Spec{
-		Script:  job.Script{Language: s.Script.Language, Source: s.Script.Source},
-		Timeout: s.Timeout, Env: s.Env,
+		HTTP: httpRequest(s.HTTP), Timeout: s.Timeout, Env: s.Env,
+	}
+	if s.Script != nil {
+		spec.Script = job.Script(*s.Script)
 	}
 	if s.Inputs != nil {
 		spec.Inputs = schema.Inputs{}
@@ -50,8 +53,11 @@ func jobSpec(s JobSpec) job.Spec {
 
 func showSpec(s job.Spec) JobSpec {
 	shown := JobSpec{
-		Script:  JobScript{Language: s.Script.Language, Source: s.Script.Source},
-		Timeout: s.Timeout, Env: s.Env,
+		HTTP: showRequest(s.HTTP), Timeout: s.Timeout, Env: s.Env,
+	}
+	if s.HTTP == nil {
+		script := JobScript(s.Script)
+		shown.Script = &script
 	}
 	if len(s.Inputs) > 0 {
 		shown.Inputs = map[string]Input{}
@@ -75,6 +81,40 @@ func showSpec(s job.Spec) JobSpec {
 		shown.Limits = &l
 	}
 	return shown
+}
+
+// httpRequest is the request of an HTTP job as the room wants it.
+func httpRequest(h *JobHTTP) *request.Request {
+	if h == nil {
+		return nil
+	}
+	r := &request.Request{Method: h.Method, URL: h.URL, Query: h.Query, Headers: h.Headers, Body: h.Body, JSON: h.JSON,
+		Redirects: h.Redirects, Proxy: h.Proxy}
+	if h.Auth != nil {
+		a := request.Auth(*h.Auth)
+		r.Auth = &a
+	}
+	if h.Expect != nil {
+		e := request.Expect(*h.Expect)
+		r.Expect = &e
+	}
+	return r
+}
+
+func showRequest(r *request.Request) *JobHTTP {
+	if r == nil {
+		return nil
+	}
+	h := &JobHTTP{Method: r.Method, URL: r.URL, Query: r.Query, Headers: r.Headers, Body: r.Body, JSON: r.JSON, Redirects: r.Redirects, Proxy: r.Proxy}
+	if r.Auth != nil {
+		a := JobHTTPAuth(*r.Auth)
+		h.Auth = &a
+	}
+	if r.Expect != nil {
+		e := JobHTTPExpect(*r.Expect)
+		h.Expect = &e
+	}
+	return h
 }
 
 // checkScheduleInputs refuses what would make every fire of a schedule fail, and

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/cronium/cronium/sdk/request"
 	"github.com/cronium/cronium/sdk/schema"
 )
 
@@ -28,7 +29,8 @@ type Definition struct {
 
 // Spec is what a job runs. Its JSON is that of the API and of definition files.
 type Spec struct {
-	Script  Script            `json:"script"`
+	Script  Script            `json:"script,omitzero"`
+	HTTP    *request.Request  `json:"http,omitempty"` // in the place of a script
 	Inputs  schema.Inputs     `json:"inputs,omitempty"`
 	Target  Target            `json:"target,omitzero"`
 	Timeout string            `json:"timeout,omitempty"` // "2m"; 1s to 168h; default 1h
@@ -37,6 +39,14 @@ type Spec struct {
 
 	Container *Container `json:"container,omitempty"` // default: a process of the host
 	Limits    *Limits    `json:"limits,omitempty"`    // of a container
+}
+
+// Language is what the job's work is written in: that of its script, or http.
+func (s Spec) Language() string {
+	if s.HTTP != nil {
+		return request.Language
+	}
+	return s.Script.Language
 }
 
 // Script is a program in one of the languages that agents run.

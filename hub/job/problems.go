@@ -26,6 +26,8 @@ var (
 		"Environment variable is not allowed", "Rename it, or set it inside the script.")
 	ErrScript = problem.New("script_invalid", http.StatusUnprocessableEntity,
 		"Script cannot be used", "Correct the script; data belongs into files or inputs.")
+	ErrWork = problem.New("work_invalid", http.StatusUnprocessableEntity,
+		"A job does one thing", "Give the job a script or an HTTP request, and a container only for a script.")
 	ErrImage = problem.New("image_invalid", http.StatusUnprocessableEntity,
 		"Image reference is not valid", "Write it as NAME:TAG or NAME@sha256:DIGEST, for example python:3.12-slim.")
 	ErrLimits = problem.New("limits_need_container", http.StatusUnprocessableEntity,

@@ -39,7 +39,7 @@ func (s *Store) Get(ctx context.Context, project uuid.UUID, name string) (Job, e
 	}
 	j, err := jobOf(db.ListJobsRow{ID: row.ID, ProjectID: row.ProjectID, Name: row.Name, Labels: row.Labels, State: row.State, Version: row.Version,
 		CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Spec: row.Spec, UpdatedBy: row.UpdatedBy})
-	j.Spec.Script.Source = row.Script
+	j.Spec.Script.Source = row.Script // empty, as all of it, for an HTTP job
 	return j, err
 }
 

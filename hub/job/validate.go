@@ -51,7 +51,7 @@ func normalise(d Definition) (Definition, []Warning, error) {
 	if d.Labels == nil {
 		d.Labels = map[string]string{}
 	}
-	warnings, err := checkScript(d.Spec.Script)
+	warnings, err := normaliseWork(&d.Spec)
 	if err != nil {
 		return d, nil, err
 	}
@@ -112,6 +112,25 @@ func checkLabels(labels map[string]string, field string) error {
 		}
 	}
 	return nil
+}
+
+// normaliseWork checks what the job does: run a script or ask over HTTP.
+func normaliseWork(s *Spec) ([]Warning, error) {
+	switch {
+	case s.HTTP == nil && s.Script == (Script{}):
+		return nil, ErrWork.With("The job has neither a script nor an HTTP request").At("spec.script")
+	case s.HTTP == nil:
+		return checkScript(s.Script)
+	}
+	if s.Script != (Script{}) {
+		return nil, ErrWork.With("The job has a script and an HTTP request").At("spec.http")
+	}
+	if s.Container != nil {
+		return nil, ErrWork.With("An HTTP request is made by the agent, not in a container").At("spec.container")
+	}
+	r, err := s.HTTP.Normalise(slices.Collect(maps.Keys(s.Inputs)))
+	s.HTTP = &r
+	return nil, err
 }
 
 func checkScript(s Script) ([]Warning, error) {

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	httpjob "github.com/cronium/cronium/sdk/request"
 )
 
 // Definition is a definition file as JSON, with the script inline.
@@ -32,7 +34,8 @@ type DefinitionSpec struct {
 
 // Spec is what a job does and where.
 type Spec struct {
-	Script  Script            `json:"script"`
+	Script  Script            `json:"script,omitzero"`
+	HTTP    *httpjob.Request  `json:"http,omitempty"` // in the place of a script
 	Inputs  map[string]Input  `json:"inputs,omitempty"`
 	Target  *Target           `json:"target,omitempty"`
 	Timeout string            `json:"timeout,omitempty"`

@@ -3,6 +3,7 @@ package definition
 import (
 	_ "embed"
 
+	"github.com/cronium/cronium/sdk/request"
 	"github.com/cronium/cronium/sdk/schema"
 )
 
@@ -37,7 +38,8 @@ type Metadata struct {
 
 // Spec is what a job does, where and when.
 type Spec struct {
-	Script  Script            `json:"script"`
+	Script  Script            `json:"script,omitzero"`
+	HTTP    *request.Request  `json:"http,omitempty"` // in the place of a script
 	Inputs  schema.Inputs     `json:"inputs,omitempty"`
 	Target  *Target           `json:"target,omitempty"`
 	Timeout string            `json:"timeout,omitempty"`

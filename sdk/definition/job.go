@@ -25,7 +25,7 @@ func (r *reader) job(doc *yaml.Node) Job {
 		"apiVersion": r.oneOf(&j.APIVersion, APIVersion),
 		"kind":       r.oneOf(&j.Kind, KindJob),
 		"metadata":   r.nested([]string{"name"}, r.metadata(&j.Metadata)),
-		"spec":       r.nested([]string{"script"}, r.spec(&j.Spec)),
+		"spec":       func(n *yaml.Node, at string) { r.spec(n, at, &j.Spec) },
 	}, "apiVersion", "kind", "metadata", "spec")
 	return j
 }
@@ -38,8 +38,18 @@ func (r *reader) metadata(m *Metadata) fields {
 	}
 }
 
-func (r *reader) spec(s *Spec) fields {
+func (r *reader) spec(n *yaml.Node, at string, s *Spec) {
+	before := len(r.findings)
+	r.object(n, at, r.specFields(s))
+	r.work(n, at, *s)
+	if http := child(n, "http"); http != nil && len(r.findings) == before {
+		r.ruled(http, join(at, "http"), *s)
+	}
+}
+
+func (r *reader) specFields(s *Spec) fields {
 	return fields{
+		"http":   func(n *yaml.Node, at string) { s.HTTP = r.http(n, at) },
 		"script": func(n *yaml.Node, at string) { r.script(n, at, &s.Script) },
 		"inputs": func(n *yaml.Node, at string) { r.inputs(n, at, &s.Inputs) },
 		"target": func(n *yaml.Node, at string) {

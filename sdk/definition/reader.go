@@ -49,8 +49,13 @@ var (
 		"1–64 letters, digits, _ and -, with a letter or _ first", 64}
 	durations = kind{regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`),
 		"write a duration with units, like 90s, 2m or 1h30m", 32}
-	labelValue = kind{regexp.MustCompile(`^[^\x00-\x1f\x7f]*$`), "no control characters", 128}
-	freeText   = kind{regexp.MustCompile(`^[^\x00]*$`), "no NUL character", 32 << 10}
+	labelValue  = kind{regexp.MustCompile(`^[^\x00-\x1f\x7f]*$`), "no control characters", 128}
+	headerName  = kind{regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"), "1–128 letters, digits and - _ . and the like", 128}
+	headerText  = kind{regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`), "no line breaks and other control characters", 8 << 10}
+	paramName   = kind{regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,128}$`), "1–128 characters, no control characters", 128}
+	pointers    = kind{regexp.MustCompile(`^(/[^\x00]*)?$`), "write a JSON pointer, like /items/0/name", 1024}
+	statusCodes = kind{regexp.MustCompile(`^([1-5]xx|[1-5][0-9]{2}(-[1-5][0-9]{2})?)$`), "write 204, 2xx or 200-399", 7}
+	freeText    = kind{regexp.MustCompile(`^[^\x00]*$`), "no NUL character", 32 << 10}
 )
 
 var someText = regexp.MustCompile(`^[^\x00]+$`)

@@ -381,6 +381,42 @@ test('the run dialog asks for inputs by their types', async () => {
   page.clean();
 });
 
+test('an HTTP job is written in the form, refused with its field, run, and opened again as it was', async () => {
+  const name = `${job}-http`;
+  await page.goto(`${at.url}/jobs/new`);
+  await page.locator('[data-field="metadata.name"]').fill(name);
+  await page.getByLabel('Language').selectOption({ label: 'HTTP request' });
+  await page.getByLabel('URL').fill('ftp://example.com');
+  await page.getByLabel('Headers', { exact: true }).fill('Accept: text/plain\nX-Asked: by a job');
+  await page.getByLabel('Body contains').fill('ok');
+  page.allow.push(/422/);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.waitForFunction(() => document.activeElement?.dataset.field === 'spec.http.url');
+  await page.getByText(/must begin with http:/).first().waitFor();
+  await page.getByLabel('JSON values equal to').fill('/a: 1');
+  await page.getByLabel('URL').fill(`${at.url}/healthz`);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('This cannot be read: /a: 1').first().waitFor();
+  await page.getByLabel('JSON values equal to').fill('');
+  await accessible(page, 'the form of an HTTP job');
+  await page.getByRole('button', { name: 'Save and run' }).click();
+  await page.waitForURL(/\/runs\/r_/, { timeout: 20_000 });
+  await state('Succeeded');
+  await page
+    .locator('[data-log]')
+    .getByText(/200 OK in \d+ ms/)
+    .waitFor();
+  await page.goto(`${at.url}/jobs/${name}/edit`);
+  assert.equal(await page.getByLabel('URL').inputValue(), `${at.url}/healthz`);
+  assert.equal(
+    await page.getByLabel('Headers', { exact: true }).inputValue(),
+    'Accept: text/plain\nX-Asked: by a job',
+  );
+  await page.goto(`${at.url}/jobs/${name}?tab=script`);
+  await page.getByText('"X-Asked": "by a job"').waitFor();
+  page.clean();
+});
+
 test('runs are filtered by the address and new ones wait in a pill', async () => {
   await page.goto(`${at.url}/runs`);
   await page.locator('tbody tr').first().waitFor();

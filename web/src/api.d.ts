@@ -675,6 +675,70 @@ export interface components {
             metadata: components["schemas"]["JobMetadata"];
             spec: components["schemas"]["JobWish"];
         };
+        JobHTTP: {
+            auth?: components["schemas"]["JobHTTPAuth"];
+            /** @description Sent as it is */
+            body?: string;
+            /** @description The default is a status of 200 to 299 */
+            expect?: components["schemas"]["JobHTTPExpect"];
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description Sent as application/json */
+            json?: unknown;
+            /**
+             * @description The default is GET
+             * @enum {string}
+             */
+            method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+            /** @description The http:// URL of a proxy; the default is none */
+            proxy?: string;
+            /** @description Added to that of the URL */
+            query?: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Followed at most; the default is none
+             */
+            redirects?: number;
+            /** @example https://example.com/health */
+            url: string;
+        };
+        JobHTTPAuth: {
+            /**
+             * @description The default is header
+             * @enum {string}
+             */
+            in?: "header" | "query";
+            /** @description Of the header or the query parameter */
+            name?: string;
+            password?: string;
+            token?: string;
+            /** @enum {string} */
+            type: "basic" | "bearer" | "api_key";
+            username?: string;
+            value?: string;
+        };
+        JobHTTPExpect: {
+            contains?: string;
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description By JSON pointer, equal to this value */
+            json?: {
+                [key: string]: unknown;
+            };
+            /** @example 500ms */
+            max_latency?: string;
+            /**
+             * @description One of these: 204, 2xx, 200-399
+             * @example [
+             *       "2xx"
+             *     ]
+             */
+            status?: string[];
+        };
         JobLimits: {
             /**
              * Format: double
@@ -754,13 +818,16 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            /** @description This or script */
+            http?: components["schemas"]["JobHTTP"];
             inputs?: {
                 [key: string]: components["schemas"]["Input"];
             };
             /** @description Of a container */
             limits?: components["schemas"]["JobLimits"];
             retries?: components["schemas"]["JobRetries"];
-            script: components["schemas"]["JobScript"];
+            /** @description This or http */
+            script?: components["schemas"]["JobScript"];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h
@@ -772,8 +839,11 @@ export interface components {
             labels: {
                 [key: string]: string;
             };
-            /** @enum {string} */
-            language: "bash" | "python" | "node";
+            /**
+             * @description http: it has no script, but a request
+             * @enum {string}
+             */
+            language: "bash" | "python" | "node" | "http";
             /** @description At most 30, newest first */
             last_runs: components["schemas"]["JobRun"][];
             name: string;
@@ -809,6 +879,8 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            /** @description This or script */
+            http?: components["schemas"]["JobHTTP"];
             inputs?: {
                 [key: string]: components["schemas"]["Input"];
             };
@@ -816,7 +888,8 @@ export interface components {
             limits?: components["schemas"]["JobLimits"];
             retries?: components["schemas"]["JobRetries"];
             schedules?: components["schemas"]["ScheduleWish"][];
-            script: components["schemas"]["JobScript"];
+            /** @description This or http */
+            script?: components["schemas"]["JobScript"];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h

@@ -19,6 +19,7 @@ export type Spec = S['JobSpec'];
 export type Input = S['Input'];
 export type InputType = Input['type'];
 export type Language = S['JobScript']['language'];
+export type HTTPRequest = S['JobHTTP'];
 export type Definition = S['JobDefinition'];
 export type ScheduleDefinition = S['ScheduleWish'];
 export type Job = S['Job'];

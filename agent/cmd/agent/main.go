@@ -34,6 +34,7 @@ type commands struct {
 	Enrol   enrolCommand     `cmd:"" help:"Make this host an agent of a hub, with a join token from 'cronium hosts add'."`
 	Run     runCommand       `cmd:"" help:"Run jobs until SIGTERM or Ctrl-C. Scripts that run then run on, and the next agent finds them."`
 	Status  statusCommand    `cmd:"" help:"Tell how the agent of a data directory is. Ends with 0 if it is connected, else with 1."`
+	Request requestCommand   `cmd:"" hidden:"" name:"http-request" help:"Make the HTTP request of a job. Runners call this."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
@@ -127,7 +128,12 @@ func (c *runCommand) Run(ctx context.Context) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, Docker: c.Docker, Labels: c.Label, Version: version, Log: log})
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, HTTPClient: self, Docker: c.Docker,
+		Labels: c.Label, Version: version, Log: log})
 	if err != nil {
 		return err
 	}

@@ -26,8 +26,11 @@ const startLimit = 30 * time.Second
 type Config struct {
 	Runner string         // path of cronium-runner
 	User   *runnerv1.User // whom scripts run as; the agent's own user if nil
-	Now    func() time.Time
-	Log    *slog.Logger
+	// HTTPClient is the program that runners start for HTTP requests, as
+	// `PROGRAM http-request FILE`; without one they are refused.
+	HTTPClient string
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // Executor implements [executor.Executor].
@@ -75,7 +78,7 @@ func (x *Executor) Start(ctx context.Context, a executor.Attempt) (executor.Runn
 	if h == nil {
 		h = &runnerv1.Handover{}
 	}
-	h.User, h.Dir = x.cfg.User, a.Entry.Dir
+	h.User, h.Dir, h.HttpClient = x.cfg.User, a.Entry.Dir, x.cfg.HTTPClient
 	until := x.cfg.Now().Add(startLimit)
 	if w := x.takeSpare(); w != nil {
 		r := x.attach(a.Entry, w.begin(a.Entry, h, until))

@@ -456,7 +456,7 @@ func (x *Attempt) GetFence() int64 {
 
 type Script struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"` // bash, python, node
+	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"` // bash, python, node, or http: then source is a request (sdk/request)
 	Source        []byte                 `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
 	Sha256        []byte                 `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -526,6 +526,7 @@ type Handover struct {
 	MemoryCgroup  string                 `protobuf:"bytes,6,opt,name=memory_cgroup,json=memoryCgroup,proto3" json:"memory_cgroup,omitempty"` // directory, if the attempt has one of its own
 	PidsCgroup    string                 `protobuf:"bytes,7,opt,name=pids_cgroup,json=pidsCgroup,proto3" json:"pids_cgroup,omitempty"`       // directory, if the attempt has one of its own
 	Dir           string                 `protobuf:"bytes,8,opt,name=dir,proto3" json:"dir,omitempty"`                                       // of the attempt, for a runner that was started before there was one
+	HttpClient    string                 `protobuf:"bytes,20,opt,name=http_client,json=httpClient,proto3" json:"http_client,omitempty"`      // program that makes HTTP requests; empty: there is none here
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -612,6 +613,13 @@ func (x *Handover) GetPidsCgroup() string {
 func (x *Handover) GetDir() string {
 	if x != nil {
 		return x.Dir
+	}
+	return ""
+}
+
+func (x *Handover) GetHttpClient() string {
+	if x != nil {
+		return x.HttpClient
 	}
 	return ""
 }
@@ -1023,7 +1031,7 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\x06Script\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\fR\x06source\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xcb\x02\n" +
+	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xec\x02\n" +
 	"\bHandover\x12\x12\n" +
 	"\x04mask\x18\x01 \x03(\fR\x04mask\x12A\n" +
 	"\n" +
@@ -1034,7 +1042,9 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\rmemory_cgroup\x18\x06 \x01(\tR\fmemoryCgroup\x12\x1f\n" +
 	"\vpids_cgroup\x18\a \x01(\tR\n" +
 	"pidsCgroup\x12\x10\n" +
-	"\x03dir\x18\b \x01(\tR\x03dir\x1a<\n" +
+	"\x03dir\x18\b \x01(\tR\x03dir\x12\x1f\n" +
+	"\vhttp_client\x18\x14 \x01(\tR\n" +
+	"httpClient\x1a<\n" +
 	"\x0eSecretEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"V\n" +

@@ -105,9 +105,12 @@ func (a *app) showJob(j client.Job) {
 	if r := j.Spec.Retries; r != nil && r.Max > 0 {
 		retries = strings.TrimSpace(fmt.Sprintf("%d %s %s", r.Max, r.Backoff, r.Delay))
 	}
+	language, script, request := screen.Name(j.Spec.Script.Language), lineCount(j.Spec.Script.Source), ""
+	if r := j.Spec.HTTP; r != nil {
+		language, script, request = "", "", screen.Name(r.Method+" "+r.URL)
+	}
 	a.fields("name", screen.Name(j.Name), "state", a.painted(j.State), "version", fmt.Sprint(j.Version), "labels", labels(j.Labels),
-		"language", screen.Name(j.Spec.Script.Language), "script", lineCount(j.Spec.Script.Source),
-		"container", container, "target", target, "timeout", screen.Name(j.Spec.Timeout), "retries", screen.Name(retries),
+		"language", language, "script", script, "request", request, "container", container, "target", target, "timeout", screen.Name(j.Spec.Timeout), "retries", screen.Name(retries),
 		"updated", a.moment(j.UpdatedAt)+" by "+screen.Name(j.UpdatedBy), "page", a.link("jobs", j.Name))
 	if len(j.Spec.Inputs) > 0 {
 		a.showInputs(j.Spec.Inputs)

@@ -25,6 +25,7 @@ import { Strip } from '../ui/Strip';
 import { Tabs } from '../ui/Tabs';
 import { toast, toastProblem } from '../ui/toast';
 import css from '../ui/ui.module.css';
+import { workText } from './draft';
 import { RunButton } from './RunButton';
 import { RunTable } from './Runs';
 import { ScheduleTable } from './Schedules';
@@ -135,7 +136,7 @@ function View({ job }: { job: JobShape }) {
         options={[
           { value: 'runs', label: t('nav.runs') },
           { value: 'schedules', label: t('nav.schedules') },
-          { value: 'script', label: t('job.script') },
+          { value: 'script', label: t(job.spec.http ? 'http.request' : 'job.script') },
           { value: 'versions', label: t('job.versions') },
         ]}
         onChange={(next) =>
@@ -173,7 +174,7 @@ function Summary({ job }: { job: JobShape }) {
         <h2 className="vh">{t('job.definition')}</h2>
         <dl className={css.facts}>
           <dt>{t('job.language')}</dt>
-          <dd>{t(`lang.${spec.script.language}`)}</dd>
+          <dd>{t(`lang.${spec.script?.language ?? 'http'}`)}</dd>
           <dt>{t('job.runs_on')}</dt>
           <dd>
             {Object.keys(spec.target?.labels ?? {}).length > 0 ? (
@@ -272,14 +273,20 @@ function JobSchedules({ job }: { job: string }) {
 
 function Script({ job }: { job: JobShape }) {
   const { script, inputs = {}, env = {} } = job.spec;
+  const text = workText(job.spec);
   return (
     <div className={css.stack}>
       <div>
         <Suspense fallback={<Loading rows={6} />}>
-          <Code value={script.source} language={script.language} label={t('job.script')} readOnly />
+          <Code
+            value={text}
+            language={script?.language ?? 'node'} // JSON is JavaScript
+            label={t(script ? 'job.script' : 'http.request')}
+            readOnly
+          />
         </Suspense>
         <div className={css.row} style={{ marginTop: 8 }}>
-          <Copy text={script.source} />
+          <Copy text={text} />
         </div>
       </div>
       {Object.keys(inputs).length > 0 && (
@@ -384,5 +391,6 @@ function Changes({ from, to }: { from: JobVersion; to: JobVersion }) {
 /** A version as one text: what surrounds the script, then the script. */
 function document_(v: JobVersion): string {
   const { script, ...rest } = v.spec;
-  return `${JSON.stringify(rest, null, 2)}\n\n# ${script.language}\n${v.script || script.source}`;
+  const around = JSON.stringify(rest, null, 2);
+  return script ? `${around}\n\n# ${script.language}\n${v.script || script.source}` : around;
 }

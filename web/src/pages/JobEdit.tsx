@@ -18,6 +18,7 @@ import {
   keepDraft,
   keptDraft,
   toDefinition,
+  workText,
   type JobDraft,
 } from './draft';
 import { JobForm } from './JobForm';
@@ -334,8 +335,8 @@ function ConflictDialog(props: {
       <div style={{ margin: '16px 0' }}>
         <Suspense fallback={<Loading rows={3} />}>
           <Diff
-            before={theirs.spec.script.source}
-            after={props.mine.source}
+            before={workText(theirs.spec)}
+            after={workText(toDefinition(props.mine).spec)}
             label={t('edit.conflict_diff')}
           />
         </Suspense>

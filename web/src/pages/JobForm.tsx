@@ -7,6 +7,7 @@ import { Loading } from '../ui/Page';
 import css from '../ui/ui.module.css';
 import form from './form.module.css';
 import { newSchedule, starters, type InputDraft, type JobDraft, type PairDraft } from './draft';
+import { HTTPFields } from './HTTPFields';
 import { ScheduleFields } from './ScheduleFields';
 
 const Code = lazy(() => import('../editor/Code'));
@@ -31,10 +32,11 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
         ? [problem.detail || problem.title, problem.hint].filter(Boolean).join(' ')
         : undefined,
   };
-  const language = (next: Language) =>
+  const language = (next: Language | 'http') =>
     change({
       language: next,
-      source: Object.values(starters).includes(draft.source) ? starters[next] : draft.source,
+      source:
+        next !== 'http' && Object.values(starters).includes(draft.source) ? starters[next] : draft.source,
     });
   const scriptError = errors.at('spec.script.source') ?? errors.at('spec.script');
   return (
@@ -57,33 +59,44 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
             <NativeSelect
               label={t('job.language')}
               description={t('edit.language_help')}
-              data={(['bash', 'python', 'node'] as const).map((l) => ({ value: l, label: t(`lang.${l}`) }))}
+              data={(['bash', 'python', 'node', 'http'] as const).map((l) => ({
+                value: l,
+                label: t(`lang.${l}`),
+              }))}
               value={draft.language}
               data-field="spec.script.language"
               error={errors.at('spec.script.language')}
-              onChange={(e) => language(e.currentTarget.value as Language)}
+              onChange={(e) => language(e.currentTarget.value as Language | 'http')}
             />
           </div>
         </section>
-        <section aria-label={t('job.script')}>
-          <Suspense fallback={<Loading rows={8} />}>
-            <Code
-              value={draft.source}
-              language={draft.language}
-              label={t('job.script')}
-              invalid={scriptError !== undefined}
-              onChange={(source) => change({ source })}
-            />
-          </Suspense>
-          {scriptError && (
-            <p className={form.error} role="alert">
-              {scriptError}
+        {draft.language === 'http' ? (
+          <HTTPFields
+            value={draft.http}
+            change={(part) => change({ http: { ...draft.http, ...part } })}
+            errors={errors}
+          />
+        ) : (
+          <section aria-label={t('job.script')}>
+            <Suspense fallback={<Loading rows={8} />}>
+              <Code
+                value={draft.source}
+                language={draft.language}
+                label={t('job.script')}
+                invalid={scriptError !== undefined}
+                onChange={(source) => change({ source })}
+              />
+            </Suspense>
+            {scriptError && (
+              <p className={form.error} role="alert">
+                {scriptError}
+              </p>
+            )}
+            <p className={css.faint} style={{ marginTop: 6 }}>
+              {t('edit.keys')}
             </p>
-          )}
-          <p className={css.faint} style={{ marginTop: 6 }}>
-            {t('edit.keys')}
-          </p>
-        </section>
+          </section>
+        )}
         <Schedules draft={draft} change={change} errors={errors} />
       </div>
       <div className={css.stack}>
@@ -99,7 +112,7 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
           add={t('edit.add_label')}
         />
         <Limits draft={draft} change={change} errors={errors} />
-        <Container draft={draft} change={change} errors={errors} />
+        {draft.language !== 'http' && <Container draft={draft} change={change} errors={errors} />}
         <Pairs
           title={t('job.env')}
           help={t('edit.env_help')}

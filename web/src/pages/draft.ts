@@ -1,5 +1,6 @@
 // What the job form holds, how it becomes a definition, and where unsaved work is kept.
 import type { Definition, Input, InputType, InputValue, Job, Language, ScheduleDefinition } from '../types';
+import { blankRequest, fromRequest, toRequest, type HTTPDraft } from './http';
 
 type Container = NonNullable<Job['spec']['container']>;
 type Retries = NonNullable<Job['spec']['retries']>;
@@ -34,8 +35,10 @@ export interface ScheduleDraft {
 
 export interface JobDraft {
   name: string;
-  language: Language;
+  /** http: the job is a request and has no script. */
+  language: Language | 'http';
   source: string;
+  http: HTTPDraft;
   inputs: InputDraft[];
   target: PairDraft[];
   labels: PairDraft[];
@@ -76,6 +79,7 @@ export function blank(): JobDraft {
     name: '',
     language: 'bash',
     source: starters.bash,
+    http: blankRequest(),
     inputs: [],
     target: [],
     labels: [],
@@ -111,8 +115,9 @@ export function fromJob(job: Job): JobDraft {
   const { spec } = job;
   return {
     name: job.name,
-    language: spec.script.language,
-    source: spec.script.source,
+    language: spec.script?.language ?? 'http',
+    source: spec.script?.source ?? starters.bash,
+    http: spec.http ? fromRequest(spec.http) : blankRequest(),
     inputs: Object.entries(spec.inputs ?? {}).map(
       ([name, { type, default: value, required, secret, description, ...rest }]) => ({
         name,
@@ -170,7 +175,7 @@ const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
 const amount = (v: string) => (v.trim() === '' ? undefined : Number.isNaN(Number(v)) ? -1 : Number(v));
 
 function containerOf(d: JobDraft): Pick<Definition['spec'], 'container' | 'limits'> {
-  if (text(d.image) === undefined) return {};
+  if (text(d.image) === undefined || d.language === 'http') return {};
   const limits = { memory: text(d.memory), cpus: amount(d.cpus), processes: amount(d.processes) };
   return {
     container: { image: d.image.trim(), pull: d.pull, network: text(d.network) },
@@ -198,7 +203,9 @@ export function toDefinition(d: JobDraft): Definition {
     kind: 'Job',
     metadata: { name: d.name.trim(), labels: record(d.labels) },
     spec: {
-      script: { language: d.language, source: d.source },
+      ...(d.language === 'http'
+        ? { http: toRequest(d.http) }
+        : { script: { language: d.language, source: d.source } }),
       inputs: Object.keys(inputs).length > 0 ? inputs : undefined,
       target: target && { labels: target },
       timeout: text(d.timeout),
@@ -222,6 +229,10 @@ export function toDefinition(d: JobDraft): Definition {
     },
   };
 }
+
+/** What the job does as one text: its script, or its request. */
+export const workText = (spec: Pick<Job['spec'], 'script' | 'http'>): string =>
+  spec.script?.source ?? JSON.stringify(spec.http, null, 2);
 
 /** Paths of the hub's problems as one form: "spec.schedules.0.cron". */
 export function fieldPath(field: string | undefined): string {
