@@ -132,7 +132,7 @@ func (e *Entry) WasDelivered() bool {
 // Remove removes the directory. What cannot be removed at once is hidden from
 // recovery first, and tried again when the journal is opened.
 func (e *Entry) Remove() error {
-	gone := filepath.Join(filepath.Dir(e.Dir), ".gone-"+filepath.Base(e.Dir))
+	gone := hidden(e.Dir)
 	if err := os.Rename(e.Dir, gone); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type Spec struct {
 	Env     map[string]string `json:"env,omitempty"`
 
 	Container *Container `json:"container,omitempty"` // default: a process of the host
-	Limits    *Limits    `json:"limits,omitempty"`    // of a container
+	Limits    *Limits    `json:"limits,omitempty"`    // default: the executor's
 }
 
 // Script is a program in one of the languages that agents run.

@@ -475,8 +475,8 @@ func (s suite) fullDisk(t *testing.T) {
 }
 
 func (s suite) deepDirectory(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir := filepath.Join(OpenDir(t), strings.Repeat("d", 120))
+	if err := os.Mkdir(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	x := s.create(t)
