@@ -96,14 +96,14 @@ func limits(l *runnerv1.Limits) func(*runnerv1.Payload) {
 }
 
 func TestProcessesWithUsersAndGroupsKeepTheContract(t *testing.T) {
-	groups := cgroup.Open(uuid.NewString()[:8])
-	t.Logf("this host has %s", groups)
+	t.Logf("this host has %s", cgroup.Open(uuid.NewString()[:8]))
 	j := executortest.Journal(t, executortest.OpenDir(t))
 	users, err := process.NewUsers(61184, 65519, j)
 	if err != nil {
 		t.Fatal(err)
 	}
 	executortest.Suite(t, executortest.Subject{Create: func(t *testing.T) executor.Executor {
+		groups := cgroup.Open(uuid.NewString()[:8]) // agents that run at once have their own
 		x, err := process.New(process.Config{Runner: executortest.RunnerPath(t), Users: users, Groups: groups, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
