@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cronium/cronium/agent/cgroup"
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/executor/docker"
-	"github.com/cronium/cronium/agent/executor/process"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/logstream"
 	"github.com/cronium/cronium/agent/supervisor"
@@ -36,11 +36,20 @@ type Config struct {
 	Labels map[string]string
 	// RunnerPath is cronium-runner; the one beside this program if empty.
 	RunnerPath string
-	// RunAs is the user whom scripts run as; the agent's own if empty.
+	// RunAs is the user whom scripts run as. If empty, that is the agent's own user; or,
+	// when that is root, a user for each attempt, out of ScriptUsers.
 	RunAs string
 	// HTTPClient is the program that makes the requests of HTTP jobs, as
 	// `PROGRAM http-request FILE`; without one the agent refuses them.
 	HTTPClient string
+	// AllowRootScripts lets RunAs be root.
+	AllowRootScripts bool
+	// ScriptUsers is a range of user ids; 61184-65519 if empty.
+	ScriptUsers string
+	// DefaultLimits and MaxLimits are what scripts that are processes may use if their
+	// job does not say, and at most: memory, cpus, processes, file_size, workspace, as
+	// jobs write them.
+	DefaultLimits, MaxLimits map[string]string
 	// Executor starts attempts that are processes of this host; cronium-runner if nil.
 	Executor executor.Executor
 	// Docker is the address of the Docker engine for attempts in containers, "auto"
@@ -60,7 +69,8 @@ type Config struct {
 type Agent struct {
 	cfg      Config
 	identity *uplink.Identity
-	process  executor.Executor
+	scripts  scripts
+	groups   *cgroup.Host // once it runs
 	started  time.Time
 	kinds    []string // of executors, once it runs
 }
@@ -93,15 +103,10 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, identity: identity, process: cfg.Executor}
+	a := &Agent{cfg: cfg, identity: identity}
 	identity.AddLabels(cfg.Labels)
-	if a.process == nil {
-		user, err := process.LookUp(cfg.RunAs)
-		if err != nil {
-			return nil, err
-		}
-		a.process, err = process.New(process.Config{Runner: cfg.runner(), User: user, HTTPClient: cfg.HTTPClient, Now: cfg.Now, Log: cfg.Log})
-		if err != nil {
+	if cfg.Executor == nil {
+		if a.scripts, err = cfg.planScripts(); err != nil {
 			return nil, err
 		}
 	}
@@ -146,7 +151,7 @@ func (c *Config) runner() string {
 // run on. It may be called once.
 func (a *Agent) Run(ctx context.Context) error {
 	mode := os.FileMode(0o700)
-	if a.cfg.RunAs != "" {
+	if a.scripts.shared() {
 		mode = 0o711 // for the way to the workspaces
 	}
 	if err := os.Chmod(a.cfg.DataDir, mode); err != nil {
@@ -157,12 +162,12 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	j, err := journal.Open(a.cfg.DataDir, journal.Config{Shared: a.cfg.RunAs != ""})
+	j, err := journal.Open(a.cfg.DataDir, journal.Config{Shared: a.scripts.shared()})
 	if err != nil {
 		return err
 	}
 	a.started = a.cfg.Now()
-	executors, err := a.executors(ctx)
+	executors, err := a.executors(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -181,8 +186,15 @@ const (
 )
 
 // executors are the ways to start an attempt that this host has.
-func (a *Agent) executors(ctx context.Context) (map[string]executor.Executor, error) {
-	all := map[string]executor.Executor{"process": a.process}
+func (a *Agent) executors(ctx context.Context, j *journal.Journal) (map[string]executor.Executor, error) {
+	all := map[string]executor.Executor{"process": a.cfg.Executor}
+	if a.cfg.Executor == nil {
+		x, err := a.processes(ctx, j)
+		if err != nil {
+			return nil, err
+		}
+		all["process"] = x
+	}
 	if a.cfg.Docker == dockerOff {
 		return all, nil
 	}

@@ -32,6 +32,8 @@ type Status struct {
 	Slots            int       `json:"slots,omitempty"`
 	FreeSlots        int       `json:"free_slots"`
 	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker
+	Limits           string    `json:"limits,omitempty"`    // what enforces those of processes: "cgroup v1: memory, cpu, pids"
+	Scripts          string    `json:"scripts,omitempty"`   // whom processes run as
 	Held             []Held    `json:"held"`
 }
 
@@ -96,6 +98,9 @@ func (a *Agent) status(line *uplink.Uplink, attempts *supervisor.Supervisor) Sta
 		Name: a.identity.Name, AgentID: a.identity.AgentID, Hub: a.identity.Hub,
 		Status: line.Status(), CertificateUntil: a.identity.Until().UTC(),
 		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Executors: a.kinds, Held: []Held{}}
+	if a.groups != nil {
+		s.Limits, s.Scripts = a.groups.String(), a.scripts.String()
+	}
 	for _, h := range attempts.Held() {
 		s.Held = append(s.Held, Held{h.Ref.RunID, h.Ref.Attempt, phaseNames[h.Phase]})
 	}

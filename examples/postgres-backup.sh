@@ -29,6 +29,11 @@ if ((EUID == 0)); then
 	id -u postgres >/dev/null 2>&1 && account=postgres
 	drop=(setpriv --reuid "$account" --regid "$(id -g "$account")" --clear-groups --)
 	work=/tmp
+elif ! id -un >/dev/null 2>&1; then
+	# initdb asks for the name of its user, and one that exists for this run alone has
+	# none. In a user namespace it is nobody.
+	drop=(unshare --user --map-user 65534 --map-group 65534 --)
+	"${drop[@]}" true 2>/dev/null || fail "initdb needs a user with a name: start the agent with --run-as USER"
 fi
 ((${#work} < 60)) || work=/tmp
 work=$(mktemp -d "$work/postgres-backup.XXXXXX")

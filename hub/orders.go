@@ -133,7 +133,8 @@ func limitsOf(s job.Spec) dispatch.Limits {
 	if s.Limits == nil {
 		return dispatch.Limits{}
 	}
-	return dispatch.Limits{MemoryBytes: s.Limits.MemoryBytes(), MilliCPUs: int64(s.Limits.CPUs * 1000), Processes: int64(s.Limits.Processes)}
+	return dispatch.Limits{MemoryBytes: s.Limits.MemoryBytes(), MilliCPUs: int64(s.Limits.CPUs * 1000), Processes: int64(s.Limits.Processes),
+		FileBytes: s.Limits.FileBytes(), WorkspaceBytes: s.Limits.WorkspaceBytes()}
 }
 
 // grace is how long a script has between SIGTERM and SIGKILL.

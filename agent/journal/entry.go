@@ -132,7 +132,7 @@ func (e *Entry) WasDelivered() bool {
 // Remove removes the directory. What cannot be removed at once is hidden from
 // recovery first, and tried again when the journal is opened.
 func (e *Entry) Remove() error {
-	gone := filepath.Join(filepath.Dir(e.Dir), ".gone-"+filepath.Base(e.Dir))
+	gone := hidden(e.Dir)
 	if err := os.Rename(e.Dir, gone); err != nil {
 		return err
 	}
@@ -153,14 +153,12 @@ func removeAll(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// retry gives the reserve free when the disk is full, and tries once more.
+// retry is [Journal.retry], for an agent; a runner has no reserve to spend.
 func (e *Entry) retry(write func() error) error {
-	err := write()
-	if e.journal == nil || !errors.Is(err, unix.ENOSPC) {
-		return err
+	if e.journal == nil {
+		return write()
 	}
-	e.journal.spend()
-	return write()
+	return e.journal.retry(write)
 }
 
 func read[T any](path string) (T, bool, error) {

@@ -140,7 +140,8 @@ func (j *Journal) SaveFence() error {
 	if n == j.saved {
 		return nil
 	}
-	if err := replace(j.path("fence"), []byte(strconv.FormatInt(n, 10)+"\n")); err != nil {
+	err := j.retry(func() error { return replace(j.path("fence"), []byte(strconv.FormatInt(n, 10)+"\n")) })
+	if err != nil {
 		return fmt.Errorf("save the fence: %w", err)
 	}
 	j.saved = n
@@ -226,6 +227,16 @@ func (j *Journal) Free() (int64, error) {
 		return 0, fmt.Errorf("look at the disk: %w", err)
 	}
 	return int64(fs.Bavail) * fs.Bsize, nil
+}
+
+// retry gives the reserve free when the disk is full, and tries once more.
+func (j *Journal) retry(write func() error) error {
+	err := write()
+	if errors.Is(err, unix.ENOSPC) {
+		j.spend()
+		err = write()
+	}
+	return err
 }
 
 // spend gives the reserve free.

@@ -165,6 +165,39 @@ func TestAFullDiskLeavesRoomForTheResult(t *testing.T) {
 	if err := e.Delivered(); err != nil {
 		t.Fatalf("Delivered on a full disk: %v", err)
 	}
+	if err := j.SaveFence(); err != nil {
+		t.Fatalf("SaveFence on a full disk: %v", err)
+	}
+}
+
+func TestUsersAreKnownUntilTheirDirectoryIsGone(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	e, other := create(t, j, 1), create(t, j, 2)
+	if _, ok, err := e.User(); ok || err != nil {
+		t.Fatalf("User before SetUser: %v, %v", ok, err)
+	}
+	if err := errors.Join(e.SetUser(61200), other.SetUser(61201)); err != nil {
+		t.Fatal(err)
+	}
+	if uid, ok, err := e.User(); uid != 61200 || !ok || err != nil {
+		t.Fatalf("User = %d, %v, %v", uid, ok, err)
+	}
+	// Half of the way to being removed.
+	gone := filepath.Join(filepath.Dir(other.Dir), ".gone-"+filepath.Base(other.Dir))
+	if err := os.Rename(other.Dir, gone); err != nil {
+		t.Fatal(err)
+	}
+	users, err := open(t, dir).Users()
+	if err != nil || len(users) != 2 || users[61200].Gone() || users[61201].Gone() || other.Gone() {
+		t.Fatalf("Users = %v, %v; want both, none of them gone", users, err)
+	}
+	if err := errors.Join(os.RemoveAll(gone), e.Remove()); err != nil {
+		t.Fatal(err)
+	}
+	if !users[61200].Gone() || !users[61201].Gone() || !other.Gone() {
+		t.Fatal("removed, and not gone")
+	}
 }
 
 func ExampleRef() {

@@ -48,7 +48,8 @@ type Intent struct {
 type Started struct {
 	Abandoned bool          `json:"abandoned,omitempty"`
 	Runner    boot.Process  `json:"runner"`
-	At        time.Duration `json:"at"` // on the boot clock
+	At        time.Duration `json:"at"`                // on the boot clock
+	Cgroups   []string      `json:"cgroups,omitempty"` // directories of the script's control groups
 }
 
 // Outcome is how an attempt ended.

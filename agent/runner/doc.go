@@ -9,19 +9,29 @@
 // deadline, takes orders on the unix socket `sock`, writes `exit` and ends.
 //
 // Promises:
+//
 //   - User code runs only after the claim was won, at most once.
+//
 //   - Not a byte of output reaches the disk before it was masked. Secrets come
 //     over stdin and are on no disk and no command line.
+//
 //   - Complete lines are in the log at once; the beginning of a line after 100 ms
 //     at the latest, except what may be the beginning of a secret.
+//
 //   - At the deadline (on CLOCK_BOOTTIME) or a cancel, every process that descends
 //     from the script gets SIGTERM, and SIGKILL after the grace, also one that made
 //     itself a daemon: the runner is a child subreaper, and the tree is empty when
 //     it has no child left.
+//
 //   - The script has ended when its main process has. What it left running gets
 //     SIGTERM, 2 s, SIGKILL; what that wrote meanwhile is kept.
+//
 //   - Of a log beyond its limit the first part and the last 1 MiB are kept, with a
 //     line that says what is missing. A full disk costs log, never the result.
+//
+//   - What the attempt may use holds from the script's first instruction, and does
+//     not hold for the runner, which outlives a script that takes all of it. The
+//     workspace is measured once a second, or less often when that takes long.
 //
 // A script is killed when its runner dies (PDEATHSIG). The package knows neither
 // hub nor network.

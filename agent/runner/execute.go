@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cronium/cronium/agent/boot"
+	"github.com/cronium/cronium/agent/cgroup"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/proto/payload"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
@@ -19,6 +20,7 @@ import (
 
 const (
 	leftoverGrace = 2 * time.Second       // for what a script leaves running
+	overfullGrace = time.Second           // for a script that fills the disk
 	killAgain     = 20 * time.Millisecond // between rounds of SIGKILL
 	giveUp        = 10 * time.Second      // on what does not die of SIGKILL
 	drain         = 2 * time.Second       // for pipes that outlive the tree
@@ -32,6 +34,7 @@ const (
 	timedOut  reason = "timeout"
 	cancelled reason = "cancel"
 	stopped   reason = "stop"
+	overfull  reason = "workspace"
 )
 
 type order struct {
@@ -59,8 +62,8 @@ func (r *run) execute(cmd command, h *runnerv1.Handover) journal.Exit {
 		_ = r.entry.Sync() // see package journal: nobody waits for it
 		r.log.sync(synced)
 	}()
-	limits := newLimits(h)
-	c, err := r.start(cmd, h.GetUser())
+	limits := newLimits(h, r.payload, cmd.dir)
+	c, err := r.start(cmd, h, limits)
 	if err != nil {
 		return refused(execProblem(cmd, err))
 	}
@@ -68,13 +71,15 @@ func (r *run) execute(cmd command, h *runnerv1.Handover) journal.Exit {
 	preferAsVictim(c.pid)
 	r.pid.Store(int32(c.pid))
 	go c.reap()
-	v := r.watch(c, over)
+	measured := make(chan struct{})
+	defer close(measured)
+	v := r.watch(c, over, limits.overfull(h.GetUser(), measured), cgroup.Group{Dirs: h.GetScriptCgroups()})
 	c.out.end()
 	if v.left > 0 {
 		r.log.Note("%d processes of the script could not be ended", v.left)
 	}
 	exit := ending(v.status, v.why, r.payload)
-	limits.explain(&exit, v.status)
+	limits.explain(&exit, v)
 	exit.Duration, exit.EndedAt = v.at-began, v.at
 	return exit
 }
@@ -88,7 +93,7 @@ func timeout(p *runnerv1.Payload) time.Duration {
 
 // start forks and executes the script in a session of its own. The calling thread
 // must live as long as the process.
-func (r *run) start(cmd command, user *runnerv1.User) (*child, error) {
+func (r *run) start(cmd command, h *runnerv1.Handover, l limits) (*child, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
@@ -108,10 +113,10 @@ func (r *run) start(cmd command, user *runnerv1.User) (*child, error) {
 	}
 	attr := &syscall.ProcAttr{Dir: cmd.dir, Env: cmd.env, Files: files,
 		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}}
-	if user != nil {
+	if user := h.GetUser(); user != nil {
 		attr.Sys.Credential = &syscall.Credential{Uid: user.GetUid(), Gid: user.GetGid(), Groups: user.GetGroups()}
 	}
-	c.pid, err = syscall.ForkExec(cmd.path, cmd.argv, attr)
+	c.pid, err = fork(h, l, cmd, attr)
 	return c, err
 }
 
@@ -152,16 +157,17 @@ type verdict struct {
 	status syscall.WaitStatus
 	at     time.Duration // on the boot clock
 	why    reason
-	left   int // processes that could not be killed
+	left   int    // processes that could not be killed
+	full   string // what the workspace holds, of a script that was ended for it
 }
 
 // watch waits until nothing of the script is left, and ends it when it must.
-func (r *run) watch(c *child, over <-chan struct{}) verdict {
+func (r *run) watch(c *child, over <-chan struct{}, full <-chan string, group cgroup.Group) verdict {
 	var v verdict
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	defer signal.Stop(term)
-	e := ender{now: r.now}
+	e := ender{now: r.now, group: group}
 	for running := true; ; {
 		select {
 		case <-c.gone:
@@ -177,6 +183,11 @@ func (r *run) watch(c *child, over <-chan struct{}) verdict {
 		case <-over:
 			over, v.why = nil, timedOut
 			e.end(r.grace)
+		case v.full = <-full:
+			if running && v.why == byItself {
+				over, v.why = nil, overfull
+				e.end(min(r.grace, overfullGrace))
+			}
 		case <-term:
 			if running && v.why == byItself {
 				over, v.why = nil, stopped
@@ -204,6 +215,7 @@ func (r *run) watch(c *child, over <-chan struct{}) verdict {
 // ender ends a tree of processes: SIGTERM once, then SIGKILL until none is left.
 type ender struct {
 	now    func() time.Time
+	group  cgroup.Group // the tree's own, if it has one
 	killAt time.Time
 	kill   <-chan time.Time
 	giveUp <-chan time.Time
@@ -225,6 +237,7 @@ func (e *ender) end(grace time.Duration) {
 }
 
 func (e *ender) again() {
+	e.group.Kill(os.Getpid())
 	kill(os.Getpid())
 	e.kill = time.After(killAgain)
 	if e.giveUp == nil {
@@ -246,6 +259,8 @@ func ending(status syscall.WaitStatus, why reason, p *runnerv1.Payload) journal.
 	case why == cancelled:
 		exit.Outcome = journal.Cancelled
 		exit.Problem = asRecord(ErrCancelled.With("the script was ended"))
+	case why == overfull:
+		exit.Outcome = journal.Failed
 	case why == stopped:
 		exit.Outcome = journal.Infrastructure
 		exit.Problem = asRecord(ErrStopped.With("SIGTERM came while the script ran"))

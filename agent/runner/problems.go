@@ -5,7 +5,8 @@ import (
 	"github.com/cronium/cronium/sdk/problem"
 )
 
-// How a script may end without success. The first six are the script's own.
+// How a script may end without success. The first nine are what a script that ran may
+// meet.
 var (
 	ErrExitCode = problem.New("exit_code", 422,
 		"The script failed", "Read the end of the log; the script's last command says why.")
@@ -15,6 +16,12 @@ var (
 		"The script used more memory than it may", "Raise limits.memory of the job, or make the script use less.")
 	ErrProcesses = problem.New("too_many_processes", 422,
 		"The script has had more processes than it may", "Raise limits.processes of the job, or make the script start fewer at once.")
+	ErrFileSize = problem.New("file_too_large", 422,
+		"The script wrote a file that is larger than it may be", "Raise limits.file_size of the job, or make the script write smaller files.")
+	ErrWorkspaceFull = problem.New("workspace_full", 422,
+		"The script's workspace holds more than it may", "Raise limits.workspace of the job, or make the script remove what it no longer needs.")
+	ErrDiskFull = problem.New("disk_full", 503,
+		"The disk of the script's workspace is full", "Free space on the file system of the agent's data directory.")
 	ErrTimeout = problem.New("timed_out", 422,
 		"The script ran into its timeout", "Raise `timeout` in the job, or make the script faster.")
 	ErrCancelled = problem.New("cancelled", 422,

@@ -67,7 +67,7 @@ func Main(ctx context.Context, dir string, stdin io.Reader, now func() time.Time
 	if err := os.Chdir(dir); err != nil {
 		return fmt.Errorf("go to the attempt's directory: %w", err)
 	}
-	if handover.GetPidsCgroup() != "" {
+	if handover.GetPidsCgroup() != "" && len(handover.GetScriptCgroups()) == 0 {
 		spareThreads()
 	}
 	entry, err := journal.OpenEntry(dir)
@@ -134,7 +134,7 @@ func (r *run) attempt(ctx context.Context, h *runnerv1.Handover) error {
 		return fmt.Errorf("listen for the agent: %w", err)
 	}
 	defer func() { _ = socket.Close() }()
-	if err := r.claim(); err != nil {
+	if err := r.claim(h); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -174,13 +174,13 @@ func (r *run) readPayload(h *runnerv1.Handover) *problem.Problem {
 }
 
 // claim decides that this process, and none after it, runs the attempt.
-func (r *run) claim() error {
+func (r *run) claim(h *runnerv1.Handover) error {
 	self, err := boot.Self()
 	if err != nil {
 		return fmt.Errorf("look at ourselves: %w", err)
 	}
 	r.startedAt = boot.Now()
-	return r.entry.Claim(journal.Started{Runner: self, At: r.startedAt})
+	return r.entry.Claim(journal.Started{Runner: self, At: r.startedAt, Cgroups: h.GetScriptCgroups()})
 }
 
 // finish writes the result. A disk that refuses it is tried for as long as the

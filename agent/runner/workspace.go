@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/cronium/cronium/agent/journal"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
@@ -61,12 +62,15 @@ func prepare(e *journal.Entry, p *runnerv1.Payload, h *runnerv1.Handover) (comma
 	if lang.interpreter == httpClient {
 		path, prob = requester(h)
 	} else {
-		path, prob = interpreter(lang)
+		path, prob = interpreter(lang, h.GetUser())
 	}
 	if prob != nil {
 		return command{}, prob
 	}
 	script, err := furnish(e.Work(), lang.file, p, h.GetUser())
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return command{}, ErrDiskFull.With("%v", err)
+	}
 	if err != nil {
 		return command{}, ErrWorkspace.With("%v", err)
 	}
@@ -88,12 +92,20 @@ func searchPath() string {
 	return defaultPath
 }
 
-func interpreter(lang language) (string, *problem.Problem) {
+func interpreter(lang language, user *runnerv1.User) (string, *problem.Problem) {
+	closed := ""
 	for dir := range strings.SplitSeq(searchPath(), ":") {
 		path, err := exec.LookPath(filepath.Join(dir, lang.interpreter))
-		if err == nil && filepath.IsAbs(path) {
+		if err != nil || !filepath.IsAbs(path) {
+			continue
+		}
+		if mayRun(path, user) {
 			return path, nil
 		}
+		closed = path
+	}
+	if closed != "" {
+		return "", ErrInterpreter.With("%s is closed to the script's user", closed)
 	}
 	return "", ErrInterpreter.With("%s was not found in %s", lang.interpreter, searchPath()).
 		Hinted("Install %s on the host (on Debian: apt install %s), or target hosts that have it.", lang.interpreter, lang.install)

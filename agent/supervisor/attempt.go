@@ -52,7 +52,11 @@ func (s *Supervisor) start(ctx context.Context, a *attempt) {
 	case ctx.Err() != nil: // the journal tells the next agent
 	default:
 		s.log(a).WarnContext(ctx, "start", "err", err)
-		s.finish(ctx, a, s.unstarted(journal.Infrastructure, record(err, ErrJournal)))
+		outcome := journal.Infrastructure
+		if errors.Is(err, executor.ErrLimitUnsupported) || errors.Is(err, executor.ErrLimitTooHigh) {
+			outcome = journal.Rejected // as it would be again
+		}
+		s.finish(ctx, a, s.unstarted(outcome, record(err, ErrJournal)))
 	}
 }
 

@@ -45,7 +45,7 @@ type JobVersion struct {
 type Container struct{ Image, Pull, Network string }
 
 // Limits are what an attempt may use; zero is the agent's default.
-type Limits struct{ MemoryBytes, MilliCPUs, Processes int64 }
+type Limits struct{ MemoryBytes, MilliCPUs, Processes, FileBytes, WorkspaceBytes int64 }
 
 // Jobs looks up versions of jobs, all in one question, and the names of projects.
 // Both never change, so it may remember.

@@ -47,7 +47,10 @@ func (d *Dispatch) assignment(agent uuid.UUID, c run.Claimed, v JobVersion, proj
 	}
 	if v.Container != nil {
 		payload.Container = &runnerv1.Container{Image: v.Container.Image, Pull: v.Container.Pull, Network: v.Container.Network}
-		payload.Limits = &runnerv1.Limits{MemoryBytes: v.Limits.MemoryBytes, MilliCpus: v.Limits.MilliCPUs, Processes: v.Limits.Processes}
+	}
+	if l := v.Limits; l != (Limits{}) {
+		payload.Limits = &runnerv1.Limits{MemoryBytes: l.MemoryBytes, MilliCpus: l.MilliCPUs, Processes: l.Processes,
+			FileBytes: l.FileBytes, WorkspaceBytes: l.WorkspaceBytes}
 	}
 	signed, err := d.config.Fleet.Sign(agent, payload)
 	if err != nil {

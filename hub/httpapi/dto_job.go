@@ -29,7 +29,7 @@ type JobSpec struct {
 	Env     map[string]string `json:"env,omitempty" maxProperties:"256"`
 
 	Container *JobContainer `json:"container,omitempty" doc:"Without it the script is a process of the host"`
-	Limits    *JobLimits    `json:"limits,omitempty" doc:"Of a container"`
+	Limits    *JobLimits    `json:"limits,omitempty"`
 }
 
 // JobContainer is the Docker container that a job's script runs in.
@@ -39,11 +39,13 @@ type JobContainer struct {
 	Network string `json:"network,omitempty" maxLength:"128" doc:"bridge, none, or the name of a network; the default is bridge"`
 }
 
-// JobLimits are what one attempt may use.
+// JobLimits are what one attempt may use. A process has its host's defaults.
 type JobLimits struct {
-	Memory    string  `json:"memory,omitempty" maxLength:"16" doc:"16MiB to 1024GiB; the default is 512MiB" example:"512MiB"`
-	CPUs      float64 `json:"cpus,omitempty" minimum:"0" maximum:"256" doc:"The default is all of the host's"`
-	Processes int     `json:"processes,omitempty" minimum:"0" maximum:"100000" doc:"The default is 256"`
+	Memory    string  `json:"memory,omitempty" maxLength:"16" doc:"16MiB to 1024GiB; a container's default is 512MiB" example:"512MiB"`
+	CPUs      float64 `json:"cpus,omitempty" minimum:"0" maximum:"256" doc:"A container's default is all of the host's"`
+	Processes int     `json:"processes,omitempty" minimum:"0" maximum:"100000" doc:"A container's default is 256"`
+	FileSize  string  `json:"file_size,omitempty" maxLength:"16" doc:"Of one file that the script writes; 1MiB to 1024GiB" example:"1GiB"`
+	Workspace string  `json:"workspace,omitempty" maxLength:"16" doc:"On disk, of everything in the workspace; 1MiB to 1024GiB" example:"10GiB"`
 }
 
 // JobWish is a spec with the schedules that the job should have: leave

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cronium/cronium/agent"
+	"github.com/cronium/cronium/agent/executor/executortest"
 	"github.com/cronium/cronium/hub/hubtest"
 	"github.com/cronium/cronium/sdk/client"
 	"github.com/cronium/cronium/sdk/problem"
@@ -59,7 +60,11 @@ func TestHostileScripts(t *testing.T) {
 		}
 	})
 	t.Run("what a script leaves behind ends with it", func(t *testing.T) {
-		note := filepath.Join(t.TempDir(), "pid")
+		dir := executortest.OpenDir(t)
+		if err := os.Chmod(dir, 0o777); err != nil { // the script has a user of its own
+			t.Fatal(err)
+		}
+		note := filepath.Join(dir, "pid")
 		done := w.Finish(w.Start(definition("leaver", `setsid sh -c 'echo $$ >`+note+`; exec sleep 300' & while [ ! -s `+note+` ]; do sleep 0.05; done`)).ID, time.Minute)
 		if done.State != "succeeded" {
 			t.Errorf("the run is %s (%+v), want succeeded", done.State, done.Outcome)

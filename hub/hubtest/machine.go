@@ -192,6 +192,21 @@ func FreeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
+// OpenDir makes a directory of the machine that every script may write to, whatever
+// its user.
+func (m *Machine) OpenDir(name string) string {
+	m.t.Helper()
+	dir := filepath.Join(m.Dir, name)
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		err = os.Chmod(dir, 0o777) //nolint:gosec // every script's
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return dir
+}
+
 // openDir makes a directory that PostgreSQL's user may pass through, which
 // t.TempDir is not.
 func openDir(t testing.TB) string {

@@ -13,11 +13,14 @@ type Container struct {
 	Network string `json:"network,omitempty"` // bridge (default), none, or the name of a network
 }
 
-// Limits are what one attempt may use. Zero values are the executor's defaults.
+// Limits are what one attempt may use. Zero values are the defaults: of a container
+// 512 MiB of memory and 256 processes, of a process what its host says.
 type Limits struct {
-	Memory    string  `json:"memory,omitempty"` // "512MiB"; 16MiB to 1024GiB; default 512MiB
-	CPUs      float64 `json:"cpus,omitempty"`   // 0.01 to 256; default: the host's
-	Processes int     `json:"processes,omitempty"`
+	Memory    string  `json:"memory,omitempty"`    // "512MiB"; 16MiB to 1024GiB
+	CPUs      float64 `json:"cpus,omitempty"`      // 0.01 to 256
+	Processes int     `json:"processes,omitempty"` // 1 to 100000
+	FileSize  string  `json:"file_size,omitempty"` // of one file; 1MiB to 1024GiB
+	Workspace string  `json:"workspace,omitempty"` // on disk, of all files in the workspace; 1MiB to 1024GiB
 }
 
 const (
@@ -25,7 +28,8 @@ const (
 	maxCPUs      = 256
 	minCPUs      = 0.01
 	minMemory    = 16 << 20
-	maxMemory    = 1024 << 30
+	minFile      = 1 << 20
+	maxSize      = 1024 << 30
 	maxProcesses = 100_000
 )
 
@@ -33,7 +37,7 @@ var (
 	// imageRE is the grammar of references, without its rarer corners.
 	imageRE   = regexp.MustCompile(`^[a-z0-9]([a-zA-Z0-9._:/-]*[a-zA-Z0-9])?(@sha256:[0-9a-f]{64})?$`)
 	networkRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
-	memoryRE  = regexp.MustCompile(`^([1-9][0-9]{0,9})(MiB|GiB)$`)
+	sizeRE    = regexp.MustCompile(`^([1-9][0-9]{0,9})(MiB|GiB)$`)
 )
 
 func normaliseContainer(c *Container) (*Container, error) {
@@ -61,16 +65,16 @@ func normaliseContainer(c *Container) (*Container, error) {
 	return &n, nil
 }
 
-func normaliseLimits(l *Limits, c *Container) (*Limits, error) {
+func normaliseLimits(l *Limits) (*Limits, error) {
 	if l == nil || *l == (Limits{}) {
 		return nil, nil
 	}
-	if c == nil {
-		return nil, ErrLimits.With("The job has limits and no container").At("spec.limits")
-	}
-	if l.Memory != "" {
-		if m := l.MemoryBytes(); m < minMemory || m > maxMemory {
-			return nil, ErrRange.With("limits.memory must be from 16MiB to 1024GiB, this is %q", cut(l.Memory)).At("spec.limits.memory")
+	for _, size := range []struct {
+		name, text string
+		least      int64
+	}{{"memory", l.Memory, minMemory}, {"file_size", l.FileSize, minFile}, {"workspace", l.Workspace, minFile}} {
+		if n := bytesOf(size.text); size.text != "" && (n < size.least || n > maxSize) {
+			return nil, ErrRange.With("limits.%s must be from %dMiB to 1024GiB, this is %q", size.name, size.least>>20, cut(size.text)).At("spec.limits." + size.name)
 		}
 	}
 	if l.CPUs != 0 && (l.CPUs < minCPUs || l.CPUs > maxCPUs) {
@@ -82,9 +86,18 @@ func normaliseLimits(l *Limits, c *Container) (*Limits, error) {
 	return l, nil
 }
 
-// MemoryBytes is the limit in bytes; 0 without one, or with one that is no number.
-func (l Limits) MemoryBytes() int64 {
-	m := memoryRE.FindStringSubmatch(l.Memory)
+// MemoryBytes is the limit in bytes, 0 without one.
+func (l Limits) MemoryBytes() int64 { return bytesOf(l.Memory) }
+
+// FileBytes is the limit in bytes, 0 without one.
+func (l Limits) FileBytes() int64 { return bytesOf(l.FileSize) }
+
+// WorkspaceBytes is the limit in bytes, 0 without one.
+func (l Limits) WorkspaceBytes() int64 { return bytesOf(l.Workspace) }
+
+// bytesOf is a text such as "512MiB" in bytes, 0 if it is none.
+func bytesOf(text string) int64 {
+	m := sizeRE.FindStringSubmatch(text)
 	if m == nil {
 		return 0
 	}
@@ -96,12 +109,22 @@ func (l Limits) MemoryBytes() int64 {
 // target of every job that needs one.
 const ContainerLabel = "executor.docker"
 
-// Hosts are the labels that a host of the job must have.
+// Hosts are the labels that a host of the job must have. A host that can limit what a
+// process uses says so by labels; of a container the Docker engine sees to it.
 func (s Spec) Hosts() map[string]string {
-	if s.Container == nil {
+	labels := map[string]string{}
+	switch l := s.Limits; {
+	case s.Container != nil:
+		labels[ContainerLabel] = "true"
+	case l == nil:
 		return s.Target.Labels
+	default:
+		for name, limited := range map[string]bool{"memory": l.Memory != "", "cpus": l.CPUs > 0, "processes": l.Processes > 0} {
+			if limited {
+				labels["limits."+name] = "true"
+			}
+		}
 	}
-	labels := map[string]string{ContainerLabel: "true"}
 	for key, value := range s.Target.Labels {
 		labels[key] = value
 	}

@@ -38,7 +38,7 @@ type Spec struct {
 	Env     map[string]string `json:"env,omitempty"`
 
 	Container *Container `json:"container,omitempty"` // default: a process of the host
-	Limits    *Limits    `json:"limits,omitempty"`    // of a container
+	Limits    *Limits    `json:"limits,omitempty"`    // default: the executor's
 }
 
 // Language is what the job's work is written in: that of its script, or http.

@@ -314,7 +314,9 @@ func TestBadDefinitionsAreRefusedWithCodeAndField(t *testing.T) {
 		{"pull", func(d *Definition) { d.Spec.Container = &Container{Image: "a:1", Pull: "sometimes"} }, ErrParameter, "spec.container.pull", "missing, always, never"},
 		{"host's network", func(d *Definition) { d.Spec.Container = &Container{Image: "a:1", Network: "host"} }, ErrParameter, "spec.container.network", "host"},
 		{"another's network", func(d *Definition) { d.Spec.Container = &Container{Image: "a:1", Network: "container:db"} }, ErrParameter, "spec.container.network", ""},
-		{"limits of a process", func(d *Definition) { d.Spec.Limits = &Limits{Processes: 1} }, ErrLimits, "spec.limits", "no container"},
+		{"file size", func(d *Definition) { d.Spec.Limits = &Limits{FileSize: "1025GiB"} }, ErrRange, "spec.limits.file_size", "1025GiB"},
+		{"workspace", func(d *Definition) { d.Spec.Limits = &Limits{Workspace: "0MiB"} }, ErrRange, "spec.limits.workspace", "from 1MiB to 1024GiB"},
+		{"memory of a process", func(d *Definition) { d.Spec.Limits = &Limits{Memory: "1MiB"} }, ErrRange, "spec.limits.memory", "from 16MiB to 1024GiB"},
 		{"memory", func(d *Definition) {
 			d.Spec.Container, d.Spec.Limits = &Container{Image: "a:1"}, &Limits{Memory: "15MiB"}
 		}, ErrRange, "spec.limits.memory", "15MiB"},
@@ -370,6 +372,23 @@ func TestDurationsAreWrittenShort(t *testing.T) {
 	for in, want := range map[string]string{"120s": "2m", "3600s": "1h", "90m": "1h30m", "1h0m5s": "1h0m5s", "1500ms": "1.5s", "": "1h", "168h": "168h", "1s": "1s"} {
 		if got, err := duration(in, "timeout", "spec.timeout", time.Hour, time.Second, 168*time.Hour); err != nil || got != want {
 			t.Errorf("duration(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+func TestHostsMustBeAbleToLimitWhatTheJobLimits(t *testing.T) {
+	target := Target{Labels: map[string]string{"team": "dba"}}
+	for name, c := range map[string]struct {
+		spec Spec
+		want map[string]string
+	}{
+		"no limits":      {Spec{Target: target}, map[string]string{"team": "dba"}},
+		"all of them":    {Spec{Target: target, Limits: &Limits{Memory: "1GiB", CPUs: 0.5, Processes: 9}}, map[string]string{"team": "dba", "limits.memory": "true", "limits.cpus": "true", "limits.processes": "true"}},
+		"the runner's":   {Spec{Target: target, Limits: &Limits{FileSize: "1GiB", Workspace: "1GiB"}}, map[string]string{"team": "dba"}},
+		"of a container": {Spec{Target: target, Limits: &Limits{Memory: "1GiB"}, Container: &Container{Image: "a:1"}}, map[string]string{"team": "dba", ContainerLabel: "true"}},
+	} {
+		if diff := cmp.Diff(c.want, c.spec.Hosts()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }

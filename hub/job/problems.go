@@ -30,8 +30,6 @@ var (
 		"A job does one thing", "Give the job a script or an HTTP request, and a container only for a script.")
 	ErrImage = problem.New("image_invalid", http.StatusUnprocessableEntity,
 		"Image reference is not valid", "Write it as NAME:TAG or NAME@sha256:DIGEST, for example python:3.12-slim.")
-	ErrLimits = problem.New("limits_need_container", http.StatusUnprocessableEntity,
-		"Limits need a container", "Name an image in spec.container, or remove spec.limits.")
 	ErrParameter = problem.New("invalid_parameter", http.StatusUnprocessableEntity,
 		"Parameter is not valid", "Use one of the values that the message lists.")
 )

@@ -76,7 +76,7 @@ func normalise(d Definition) (Definition, []Warning, error) {
 	if d.Spec.Container, err = normaliseContainer(d.Spec.Container); err != nil {
 		return d, nil, err
 	}
-	if d.Spec.Limits, err = normaliseLimits(d.Spec.Limits, d.Spec.Container); err != nil {
+	if d.Spec.Limits, err = normaliseLimits(d.Spec.Limits); err != nil {
 		return d, nil, err
 	}
 	bare := d.Spec

@@ -81,11 +81,13 @@ type Container struct {
 	Network string `json:"network,omitempty"` // bridge, none, or the name of a network
 }
 
-// Limits are what one attempt in a container may use.
+// Limits are what one attempt may use.
 type Limits struct {
 	Memory    string  `json:"memory,omitempty"` // "512MiB"
 	CPUs      float64 `json:"cpus,omitempty"`
 	Processes int     `json:"processes,omitempty"`
+	FileSize  string  `json:"file_size,omitempty"` // "1GiB", of one file
+	Workspace string  `json:"workspace,omitempty"` // "10GiB", of all files in the workspace
 }
 
 // Schedule says when the job is due.

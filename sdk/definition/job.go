@@ -131,6 +131,8 @@ func (r *reader) limits(n *yaml.Node, at string) *Limits {
 		"memory":    r.matching(&l.Memory, memorySize),
 		"cpus":      r.number(&cpus),
 		"processes": r.integer(&l.Processes, 1, 100_000),
+		"file_size": r.matching(&l.FileSize, memorySize),
+		"workspace": r.matching(&l.Workspace, memorySize),
 	})
 	if cpus != nil {
 		if l.CPUs = *cpus; l.CPUs < 0.01 || l.CPUs > 256 {

@@ -50,7 +50,11 @@ type runCommand struct {
 	DataDir string            `required:"" placeholder:"DIR" help:"The data directory, enrolled before." env:"CRONIUM_DATA_DIR"`
 	Slots   int               `default:"16" help:"How many scripts may run at once." env:"CRONIUM_SLOTS"`
 	Runner  string            `placeholder:"PATH" help:"The cronium-runner; by default the one beside this program." env:"CRONIUM_RUNNER"`
-	RunAs   string            `placeholder:"USER" help:"Run scripts as this user; the agent must be root." env:"CRONIUM_RUN_AS"`
+	RunAs   string            `placeholder:"USER" help:"Run scripts as this user; the agent must be root. By default an agent that is root gives every attempt a user of its own." env:"CRONIUM_RUN_AS"`
+	Root    bool              `name:"allow-root-scripts" help:"Let --run-as be root." env:"CRONIUM_ALLOW_ROOT_SCRIPTS"`
+	Users   string            `name:"script-users" default:"61184-65519" placeholder:"FROM-TO" help:"The ids of the users that attempts get." env:"CRONIUM_SCRIPT_USERS"`
+	Default map[string]string `name:"default-limits" placeholder:"NAME=VALUE,…" help:"What a process may use if its job does not say: memory=512MiB,cpus=1.5,processes=256,file_size=1GiB,workspace=10GiB." env:"CRONIUM_DEFAULT_LIMITS" mapsep:","`
+	Max     map[string]string `name:"max-limits" placeholder:"NAME=VALUE,…" help:"The most that a job may ask for, in the same form." env:"CRONIUM_MAX_LIMITS" mapsep:","`
 	Docker  string            `default:"auto" placeholder:"ADDR" help:"The Docker engine for jobs in containers: an address such as unix:///var/run/docker.sock, auto (the usual one, if it is there) or off." env:"CRONIUM_DOCKER"`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"A further label; may be repeated." mapsep:"none"`
 	Verbose bool              `short:"v" help:"Log more."`
@@ -132,8 +136,8 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, HTTPClient: self, Docker: c.Docker,
-		Labels: c.Label, Version: version, Log: log})
+	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, AllowRootScripts: c.Root,
+		ScriptUsers: c.Users, DefaultLimits: c.Default, MaxLimits: c.Max, HTTPClient: self, Docker: c.Docker, Labels: c.Label, Version: version, Log: log})
 	if err != nil {
 		return err
 	}
@@ -192,6 +196,9 @@ func show(out io.Writer, s agent.Status) {
 		return
 	}
 	_, _ = fmt.Fprintf(out, "Version      %s, process %d\nSlots        %d, %d free\nExecutors    %s\n", s.Version, s.PID, s.Slots, s.FreeSlots, strings.Join(s.Executors, ", "))
+	if s.Limits != "" {
+		_, _ = fmt.Fprintf(out, "Limits       %s\nScripts      as %s\n", s.Limits, s.Scripts)
+	}
 	for _, h := range s.Held {
 		_, _ = fmt.Fprintf(out, "Attempt      %s.%d %s\n", h.Run, h.Attempt, h.Phase)
 	}

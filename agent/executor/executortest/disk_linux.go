@@ -13,8 +13,8 @@ func SmallDisk(t testing.TB) string {
 	if os.Getuid() != 0 {
 		t.Fatal("mounting a small disk needs root")
 	}
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+	dir := OpenDir(t)
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=8m,mode=711"); err != nil {
 		t.Fatalf("mount: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })

@@ -94,6 +94,9 @@ func buildRunner() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // others may run it
+		return "", err
+	}
 	path := filepath.Join(dir, "cronium-runner")
 	build := exec.Command("go", "build", "-o", path, "github.com/cronium/cronium/agent/cmd/runner") //nolint:noctx // once for all tests
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -132,13 +135,29 @@ type Case struct {
 
 const agentID = "01a21783-0d22-78b5-b489-b03b3680e22a"
 
+// OpenDir is a temporary directory that every user may pass through, which
+// t.TempDir is not.
+func OpenDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cronium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // Journal returns an empty journal in dir, which becomes a temporary one if empty.
+// Scripts of other users can reach their workspaces in it.
 func Journal(t testing.TB, dir string) *journal.Journal {
 	t.Helper()
 	if dir == "" {
-		dir = t.TempDir()
+		dir = OpenDir(t)
 	}
-	j, err := journal.Open(dir, journal.Config{Reserve: 1 << 20})
+	j, err := journal.Open(dir, journal.Config{Reserve: 1 << 20, Shared: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,6 +62,7 @@ func Suite(t *testing.T, subject Subject) {
 		"ANewAgentFindsARunningScript":          s.reattachRunning,
 		"ANewAgentFindsAnEndedScript":           s.reattachEnded,
 		"AFullDiskCostsLogButNotTheResult":      s.fullDisk,
+		"ADiskThatStaysFullIsTheReason":         s.fullDiskForGood,
 		"ADeepDirectoryIsNoProblem":             s.deepDirectory,
 		"SIGPIPEAndOtherSignalsAreTheirDefault": s.signalsAreDefault,
 	} {
@@ -474,9 +475,38 @@ func (s suite) fullDisk(t *testing.T) {
 	}
 }
 
+// The script's result and what the agent notes of it have room on a full disk.
+func (s suite) fullDiskForGood(t *testing.T) {
+	x, j := s.create(t), Journal(t, SmallDisk(t))
+	never := Attempt(t, j, x.Kind(), s.prepared(Case{Source: "true"}))
+	a := Attempt(t, j, x.Kind(), s.prepared(Case{Source: "cat /dev/zero > fill; exit 5"}))
+	r, err := x.Start(Context(t), a)
+	if err != nil {
+		t.Fatalf("Start: %v", err)
+	}
+	defer r.Close()
+	exit, _ := Result(t, r, a.Entry)
+	expect(t, exit, journal.Failed, "disk_full")
+	if exit.Code != 5 {
+		t.Fatalf("code %d, want 5", exit.Code)
+	}
+	if err := executor.Abandon(never.Entry, "full"); !errors.Is(err, executor.ErrRunnerFailed) {
+		t.Errorf("abandon another attempt: %v", err)
+	}
+	if err := errors.Join(never.Entry.Finish(exit), a.Entry.Delivered(), j.SaveFence()); err != nil {
+		t.Errorf("the agent cannot write: %v", err)
+	}
+	if err := errors.Join(a.Entry.Remove(), never.Entry.Remove()); err != nil {
+		t.Errorf("Remove: %v", err)
+	}
+	if free, err := j.Free(); err != nil || free < 4<<20 {
+		t.Errorf("%d bytes are free then, %v", free, err)
+	}
+}
+
 func (s suite) deepDirectory(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir := filepath.Join(OpenDir(t), strings.Repeat("d", 120))
+	if err := os.Mkdir(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	x := s.create(t)

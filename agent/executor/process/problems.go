@@ -12,6 +12,16 @@ var (
 		"The agent cannot find cronium-runner", "Install cronium-runner beside cronium-agent, or start the agent with --runner PATH.")
 	ErrUser = problem.New("user_not_found", http.StatusUnprocessableEntity,
 		"Scripts cannot run as this user", "Name an existing user, and start the agent as root.")
+	ErrRootScripts = problem.New("root_scripts_refused", http.StatusUnprocessableEntity,
+		"Scripts may not run as root", "Leave --run-as out, name another user, or add --allow-root-scripts.")
+	ErrUsers = problem.New("script_users_exhausted", http.StatusServiceUnavailable,
+		"All users for scripts are taken", "Start the agent with a larger range of --script-users, or with fewer --slots.")
+	ErrUserRange = problem.New("script_users_invalid", http.StatusUnprocessableEntity,
+		"The range of users for scripts is invalid", "Give two numbers from 1000 to 4294967293, such as 61184-65519, and no fewer than there are slots.")
+	ErrUnreachable = problem.New("data_dir_closed", http.StatusUnprocessableEntity,
+		"Scripts cannot reach their workspaces in the data directory", "Choose a data directory that other users may pass through (chmod o+x its parents), or start the agent with --run-as.")
+	ErrBounds = problem.New("limits_invalid", http.StatusUnprocessableEntity,
+		"The limits of this host cannot be read", "Write them as memory=512MiB,cpus=1.5,processes=256,file_size=1GiB,workspace=10GiB; leave out what shall not be limited.")
 	ErrRunnerDied = problem.New("runner_died", http.StatusServiceUnavailable,
 		"The script's runner was killed", "The host probably ran out of memory; see `dmesg` on it. What the script has done until then is unknown.")
 )

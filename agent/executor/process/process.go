@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/cronium/cronium/agent/boot"
+	"github.com/cronium/cronium/agent/cgroup"
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/executor/local"
 	"github.com/cronium/cronium/agent/journal"
@@ -26,6 +25,9 @@ const startLimit = 30 * time.Second
 type Config struct {
 	Runner string         // path of cronium-runner
 	User   *runnerv1.User // whom scripts run as; the agent's own user if nil
+	Users  *Users         // gives every attempt a user of its own, instead of User
+	Groups *cgroup.Host   // for control groups; without it only files and workspaces are limited
+	Limits Bounds         // what attempts may use if their job does not say, and at most
 	// HTTPClient is the program that runners start for HTTP requests, as
 	// `PROGRAM http-request FILE`; without one they are refused.
 	HTTPClient string
@@ -40,6 +42,11 @@ type Executor struct {
 
 	spare chan *waiting // one runner at most
 	taken chan struct{} // rings when it was taken
+
+	work sync.WaitGroup // clearing up
+
+	mu       sync.Mutex
+	attended map[string]bool // attempts, by the names of their control groups
 }
 
 // New returns an executor. It returns [ErrRunnerMissing] without a runner.
@@ -52,11 +59,14 @@ func New(cfg Config) (*Executor, error) {
 		return nil, ErrRunnerMissing.With("%v", err)
 	}
 	cfg.Runner = path
+	if err := cfg.Limits.supported(cfg.Groups); err != nil {
+		return nil, err
+	}
 	watch, err := local.NewWatcher()
 	if err != nil {
 		cfg.Log.Warn("inotify is not available", "err", err)
 	}
-	return &Executor{cfg: cfg, watch: watch, spare: make(chan *waiting, 1), taken: make(chan struct{}, 1)}, nil
+	return &Executor{cfg: cfg, watch: watch, spare: make(chan *waiting, 1), taken: make(chan struct{}, 1), attended: map[string]bool{}}, nil
 }
 
 // Kind implements [executor.Executor].
@@ -64,21 +74,36 @@ func (x *Executor) Kind() string { return "process" }
 
 // Run implements [executor.Executor].
 func (x *Executor) Run(ctx context.Context) error {
-	var spares sync.WaitGroup
-	defer spares.Wait()
-	spares.Go(func() { x.keepSpare(ctx) })
+	defer x.work.Wait()
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	loops.Go(func() { x.keepSpare(ctx) })
+	loops.Go(func() { x.keepGroups(ctx) })
 	return x.watch.Run(ctx)
 }
 
-// Start implements [executor.Executor]. A runner that waits for work is there before
-// the first script; should it be dead, it has claimed nothing, and another is
-// started.
+// Start implements [executor.Executor].
 func (x *Executor) Start(ctx context.Context, a executor.Attempt) (executor.Running, error) {
-	h := proto.CloneOf(a.Handover)
-	if h == nil {
-		h = &runnerv1.Handover{}
+	x.attend(a.Entry.Ref)
+	h, err := x.handover(a)
+	if err != nil {
+		x.forget(a.Entry.Ref)
+		return nil, executor.Refuse(a.Entry, err)
 	}
-	h.User, h.Dir, h.HttpClient = x.cfg.User, a.Entry.Dir, x.cfg.HTTPClient
+	r, err := x.start(ctx, a, h)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err // it may run: the next agent sees
+		}
+		x.clearUp(ctx, a.Entry, h.GetScriptCgroups(), func() bool { return true })
+		return nil, err
+	}
+	return r, nil
+}
+
+// start gives the attempt to the runner that waits for one: it was started before
+// there was work. Should it be dead, it has claimed nothing, and another is started.
+func (x *Executor) start(ctx context.Context, a executor.Attempt, h *runnerv1.Handover) (executor.Running, error) {
 	until := x.cfg.Now().Add(startLimit)
 	if w := x.takeSpare(); w != nil {
 		r := x.attach(a.Entry, w.begin(a.Entry, h, until))
@@ -97,7 +122,7 @@ func (x *Executor) Start(ctx context.Context, a executor.Attempt) (executor.Runn
 }
 
 // begun returns the attempt when its runner has claimed it.
-func begun(ctx context.Context, r *local.Running, w *waiting) (executor.Running, error) {
+func begun(ctx context.Context, r *running, w *waiting) (executor.Running, error) {
 	if err := r.Begin(ctx, startLimit, w.kill); err != nil {
 		r.Close()
 		return nil, err
@@ -114,20 +139,43 @@ func (x *Executor) Reattach(_ context.Context, e *journal.Entry) (executor.Runni
 	if !ok || started.Abandoned {
 		return nil, fmt.Errorf("attempt %s was never started", e.Ref)
 	}
-	return x.attach(e, &found{process: started.Runner, work: e.Work()}), nil
+	x.attend(e.Ref)
+	return x.attach(e, &found{process: started.Runner, entry: e}), nil
 }
 
-func (x *Executor) attach(e *journal.Entry, r local.Runner) *local.Running {
-	running, err := x.watch.Attach(e, r, x.cfg.Now)
+func (x *Executor) attach(e *journal.Entry, r local.Runner) *running {
+	attached, err := x.watch.Attach(e, r, x.cfg.Now)
 	if err != nil {
 		x.cfg.Log.Warn("inotify is not available", "err", err)
 	}
-	return running
+	return &running{Running: attached, x: x, entry: e, runner: r}
+}
+
+// running clears up when the result is there.
+type running struct {
+	*local.Running
+	x      *Executor
+	entry  *journal.Entry
+	runner local.Runner
+	over   sync.Once
+}
+
+// Wait implements [executor.Running].
+func (r *running) Wait(ctx context.Context) error {
+	err := r.Running.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	r.over.Do(func() {
+		started, _, _ := r.entry.Started() // without it there are no groups
+		r.x.clearUp(ctx, r.entry, started.Cgroups, r.runner.Gone)
+	})
+	return nil
 }
 
 // child is a runner that this process has started.
 type child struct {
-	work  string
+	entry *journal.Entry
 	ended chan struct{}
 }
 
@@ -143,13 +191,13 @@ func (c *child) Gone() bool {
 }
 
 func (c *child) Bury(_ context.Context, started journal.Started) *problem.Problem {
-	return bury(c.work, started)
+	return bury(c.entry, started)
 }
 
 // found is a runner that an earlier agent has started.
 type found struct {
 	process boot.Process
-	work    string
+	entry   *journal.Entry
 }
 
 func (f *found) Ended() <-chan struct{} { return nil }
@@ -157,10 +205,11 @@ func (f *found) Ended() <-chan struct{} { return nil }
 func (f *found) Gone() bool { return !f.process.Alive() }
 
 func (f *found) Bury(_ context.Context, started journal.Started) *problem.Problem {
-	return bury(f.work, started)
+	return bury(f.entry, started)
 }
 
-func bury(work string, started journal.Started) *problem.Problem {
-	killLeftovers(work)
+func bury(e *journal.Entry, started journal.Started) *problem.Problem {
+	_ = cgroup.Group{Dirs: started.Cgroups}.End() // what it leaves is hunted next
+	killLeftovers(e)
 	return ErrRunnerDied.With("cronium-runner with pid %d ended without a result", started.Runner.PID)
 }

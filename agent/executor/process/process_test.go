@@ -72,9 +72,7 @@ func TestAKilledRunnerLeavesNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(started.Runner.PID, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	kill(t, started.Runner.PID)
 	exit, _ := executortest.Result(t, r, e)
 	if exit.Outcome != journal.Infrastructure || exit.Problem.Code != "runner_died" {
 		t.Fatalf("exit %+v, want runner_died", exit)
@@ -83,6 +81,13 @@ func TestAKilledRunnerLeavesNothingBehind(t *testing.T) {
 		if pid := executortest.PIDAfter(t, log, word); executortest.Exists(pid) {
 			t.Errorf("%s, process %d, is still there", word, pid)
 		}
+	}
+}
+
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -56,7 +56,7 @@ func (w *waiting) begin(e *journal.Entry, h *runnerv1.Handover, until time.Time)
 	_ = w.stdin.SetWriteDeadline(until)
 	_ = runner.WriteHandover(w.stdin, h)
 	_ = w.stdin.Close()
-	return &child{work: e.Work(), ended: w.ended}
+	return &child{entry: e, ended: w.ended}
 }
 
 func (w *waiting) kill(context.Context) { _ = w.process.Kill() }

@@ -48,10 +48,7 @@ sys.stdout, sys.stderr = Witness(sys.stdout, w + ".stdout"), Witness(sys.stderr,
 
 func TestKillNineDuringTheExamples(t *testing.T) {
 	m := hubtest.NewMachine(t)
-	dir := filepath.Join(m.Dir, "witness")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := m.OpenDir("witness")
 	jobs := applyExamples(t, m, dir)
 	// The health check asks a server that nobody kills.
 	healthy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) }))

@@ -40,10 +40,7 @@ const (
 
 func TestKillNineLosesNothing(t *testing.T) {
 	m := hubtest.NewMachine(t)
-	dir := filepath.Join(m.Dir, "witness")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := m.OpenDir("witness")
 	put(t, m, dir)
 
 	seed := uint64(time.Now().UnixNano())

@@ -334,12 +334,14 @@ func (x *Container) GetNetwork() string {
 
 // Limits are what an attempt may use. Zero is the executor's default.
 type Limits struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MemoryBytes   int64                  `protobuf:"varint,1,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
-	MilliCpus     int64                  `protobuf:"varint,2,opt,name=milli_cpus,json=milliCpus,proto3" json:"milli_cpus,omitempty"`
-	Processes     int64                  `protobuf:"varint,3,opt,name=processes,proto3" json:"processes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	MemoryBytes    int64                  `protobuf:"varint,1,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	MilliCpus      int64                  `protobuf:"varint,2,opt,name=milli_cpus,json=milliCpus,proto3" json:"milli_cpus,omitempty"`
+	Processes      int64                  `protobuf:"varint,3,opt,name=processes,proto3" json:"processes,omitempty"`
+	FileBytes      int64                  `protobuf:"varint,4,opt,name=file_bytes,json=fileBytes,proto3" json:"file_bytes,omitempty"`                // of one file
+	WorkspaceBytes int64                  `protobuf:"varint,5,opt,name=workspace_bytes,json=workspaceBytes,proto3" json:"workspace_bytes,omitempty"` // on disk, of everything in the workspace
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
@@ -389,6 +391,20 @@ func (x *Limits) GetMilliCpus() int64 {
 func (x *Limits) GetProcesses() int64 {
 	if x != nil {
 		return x.Processes
+	}
+	return 0
+}
+
+func (x *Limits) GetFileBytes() int64 {
+	if x != nil {
+		return x.FileBytes
+	}
+	return 0
+}
+
+func (x *Limits) GetWorkspaceBytes() int64 {
+	if x != nil {
+		return x.WorkspaceBytes
 	}
 	return 0
 }
@@ -520,13 +536,15 @@ type Handover struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Mask          [][]byte               `protobuf:"bytes,1,rep,name=mask,proto3" json:"mask,omitempty"` // values that must not appear in the log
 	SecretEnv     map[string]string      `protobuf:"bytes,2,rep,name=secret_env,json=secretEnv,proto3" json:"secret_env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	User          *User                  `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                                     // unset: the runner's own
-	Keys          [][]byte               `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`                                     // public keys whose signatures count
-	AgentId       string                 `protobuf:"bytes,5,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`                // whom the payload must be for
-	MemoryCgroup  string                 `protobuf:"bytes,6,opt,name=memory_cgroup,json=memoryCgroup,proto3" json:"memory_cgroup,omitempty"` // directory, if the attempt has one of its own
-	PidsCgroup    string                 `protobuf:"bytes,7,opt,name=pids_cgroup,json=pidsCgroup,proto3" json:"pids_cgroup,omitempty"`       // directory, if the attempt has one of its own
-	Dir           string                 `protobuf:"bytes,8,opt,name=dir,proto3" json:"dir,omitempty"`                                       // of the attempt, for a runner that was started before there was one
-	HttpClient    string                 `protobuf:"bytes,20,opt,name=http_client,json=httpClient,proto3" json:"http_client,omitempty"`      // program that makes HTTP requests; empty: there is none here
+	User          *User                  `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                                         // unset: the runner's own
+	Keys          [][]byte               `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`                                         // public keys whose signatures count
+	AgentId       string                 `protobuf:"bytes,5,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`                    // whom the payload must be for
+	MemoryCgroup  string                 `protobuf:"bytes,6,opt,name=memory_cgroup,json=memoryCgroup,proto3" json:"memory_cgroup,omitempty"`     // directory, if the attempt has one of its own
+	PidsCgroup    string                 `protobuf:"bytes,7,opt,name=pids_cgroup,json=pidsCgroup,proto3" json:"pids_cgroup,omitempty"`           // directory, if the attempt has one of its own
+	Dir           string                 `protobuf:"bytes,8,opt,name=dir,proto3" json:"dir,omitempty"`                                           // of the attempt, for a runner that was started before there was one
+	ScriptCgroups []string               `protobuf:"bytes,20,rep,name=script_cgroups,json=scriptCgroups,proto3" json:"script_cgroups,omitempty"` // directories of the script's own groups, outside of which its runner is
+	Limits        *Limits                `protobuf:"bytes,21,opt,name=limits,proto3" json:"limits,omitempty"`                                    // in force: the host's defaults filled in; unset: the payload's
+	HttpClient    string                 `protobuf:"bytes,22,opt,name=http_client,json=httpClient,proto3" json:"http_client,omitempty"`          // program that makes HTTP requests; empty: there is none here
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -617,6 +635,20 @@ func (x *Handover) GetDir() string {
 	return ""
 }
 
+func (x *Handover) GetScriptCgroups() []string {
+	if x != nil {
+		return x.ScriptCgroups
+	}
+	return nil
+}
+
+func (x *Handover) GetLimits() *Limits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
 func (x *Handover) GetHttpClient() string {
 	if x != nil {
 		return x.HttpClient
@@ -626,13 +658,14 @@ func (x *Handover) GetHttpClient() string {
 
 // User is whom the script runs as.
 type User struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Uid           uint32                 `protobuf:"varint,1,opt,name=uid,proto3" json:"uid,omitempty"`
-	Gid           uint32                 `protobuf:"varint,2,opt,name=gid,proto3" json:"gid,omitempty"`
-	Groups        []uint32               `protobuf:"varint,3,rep,packed,name=groups,proto3" json:"groups,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Uid             uint32                 `protobuf:"varint,1,opt,name=uid,proto3" json:"uid,omitempty"`
+	Gid             uint32                 `protobuf:"varint,2,opt,name=gid,proto3" json:"gid,omitempty"`
+	Groups          []uint32               `protobuf:"varint,3,rep,packed,name=groups,proto3" json:"groups,omitempty"`
+	Name            string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	NoNewPrivileges bool                   `protobuf:"varint,5,opt,name=no_new_privileges,json=noNewPrivileges,proto3" json:"no_new_privileges,omitempty"` // no program gives the script more than it has
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *User) Reset() {
@@ -691,6 +724,13 @@ func (x *User) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *User) GetNoNewPrivileges() bool {
+	if x != nil {
+		return x.NoNewPrivileges
+	}
+	return false
 }
 
 type StatusRequest struct {
@@ -1018,12 +1058,15 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\tContainer\x12\x14\n" +
 	"\x05image\x18\x01 \x01(\tR\x05image\x12\x12\n" +
 	"\x04pull\x18\x02 \x01(\tR\x04pull\x12\x18\n" +
-	"\anetwork\x18\x03 \x01(\tR\anetwork\"h\n" +
+	"\anetwork\x18\x03 \x01(\tR\anetwork\"\xb0\x01\n" +
 	"\x06Limits\x12!\n" +
 	"\fmemory_bytes\x18\x01 \x01(\x03R\vmemoryBytes\x12\x1d\n" +
 	"\n" +
 	"milli_cpus\x18\x02 \x01(\x03R\tmilliCpus\x12\x1c\n" +
-	"\tprocesses\x18\x03 \x01(\x03R\tprocesses\"P\n" +
+	"\tprocesses\x18\x03 \x01(\x03R\tprocesses\x12\x1d\n" +
+	"\n" +
+	"file_bytes\x18\x04 \x01(\x03R\tfileBytes\x12'\n" +
+	"\x0fworkspace_bytes\x18\x05 \x01(\x03R\x0eworkspaceBytes\"P\n" +
 	"\aAttempt\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x05R\aattempt\x12\x14\n" +
@@ -1031,7 +1074,7 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\x06Script\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\fR\x06source\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xec\x02\n" +
+	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xbe\x03\n" +
 	"\bHandover\x12\x12\n" +
 	"\x04mask\x18\x01 \x03(\fR\x04mask\x12A\n" +
 	"\n" +
@@ -1042,17 +1085,20 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\rmemory_cgroup\x18\x06 \x01(\tR\fmemoryCgroup\x12\x1f\n" +
 	"\vpids_cgroup\x18\a \x01(\tR\n" +
 	"pidsCgroup\x12\x10\n" +
-	"\x03dir\x18\b \x01(\tR\x03dir\x12\x1f\n" +
-	"\vhttp_client\x18\x14 \x01(\tR\n" +
+	"\x03dir\x18\b \x01(\tR\x03dir\x12%\n" +
+	"\x0escript_cgroups\x18\x14 \x03(\tR\rscriptCgroups\x12)\n" +
+	"\x06limits\x18\x15 \x01(\v2\x11.runner.v1.LimitsR\x06limits\x12\x1f\n" +
+	"\vhttp_client\x18\x16 \x01(\tR\n" +
 	"httpClient\x1a<\n" +
 	"\x0eSecretEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"V\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x01\n" +
 	"\x04User\x12\x10\n" +
 	"\x03uid\x18\x01 \x01(\rR\x03uid\x12\x10\n" +
 	"\x03gid\x18\x02 \x01(\rR\x03gid\x12\x16\n" +
 	"\x06groups\x18\x03 \x03(\rR\x06groups\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name\"\x0f\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12*\n" +
+	"\x11no_new_privileges\x18\x05 \x01(\bR\x0fnoNewPrivileges\"\x0f\n" +
 	"\rStatusRequest\"\x9e\x01\n" +
 	"\x0eStatusResponse\x12\x14\n" +
 	"\x05fence\x18\x01 \x01(\x03R\x05fence\x12\x1d\n" +
@@ -1119,19 +1165,20 @@ var file_runner_v1_runner_proto_depIdxs = []int32{
 	1,  // 8: runner.v1.Server.jump:type_name -> runner.v1.Server
 	15, // 9: runner.v1.Handover.secret_env:type_name -> runner.v1.Handover.SecretEnvEntry
 	7,  // 10: runner.v1.Handover.user:type_name -> runner.v1.User
-	16, // 11: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
-	16, // 12: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
-	8,  // 13: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
-	10, // 14: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
-	12, // 15: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
-	9,  // 16: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
-	11, // 17: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
-	13, // 18: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	3,  // 11: runner.v1.Handover.limits:type_name -> runner.v1.Limits
+	16, // 12: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
+	16, // 13: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
+	8,  // 14: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
+	10, // 15: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
+	12, // 16: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
+	9,  // 17: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
+	11, // 18: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
+	13, // 19: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
+	17, // [17:20] is the sub-list for method output_type
+	14, // [14:17] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_runner_v1_runner_proto_init() }

@@ -163,8 +163,24 @@ function Limits({
   change: Props['change'];
   errors: FieldErrors;
 }) {
+  const container = draft.image.trim() !== '';
+  const field = (
+    key: 'memory' | 'cpus' | 'processes' | 'fileSize' | 'workspace',
+    path: string,
+    placeholder: string,
+  ) => (
+    <TextInput
+      label={t(`edit.${key}`)}
+      placeholder={placeholder}
+      value={draft[key]}
+      spellCheck={false}
+      data-field={path}
+      error={errors.at(path)}
+      onChange={(e) => change({ [key]: e.currentTarget.value })}
+    />
+  );
   return (
-    <Section title={t('edit.limits')}>
+    <Section title={t('edit.limits')} help={t('edit.limits_help')}>
       <div className={form.pair}>
         <TextInput
           label={t('job.timeout')}
@@ -202,7 +218,13 @@ function Limits({
           error={errors.at('spec.retries.delay')}
           onChange={(e) => change({ delay: e.currentTarget.value })}
         />
+        {field('memory', 'spec.limits.memory', container ? '512MiB' : t('edit.of_host'))}
+        {field('cpus', 'spec.limits.cpus', container ? t('edit.cpus_all') : t('edit.of_host'))}
+        {field('processes', 'spec.limits.processes', container ? '256' : t('edit.of_host'))}
+        {field('fileSize', 'spec.limits.file_size', container ? t('edit.any') : t('edit.of_host'))}
+        {field('workspace', 'spec.limits.workspace', container ? t('edit.any') : t('edit.of_host'))}
       </div>
+      {errors.at('spec.limits') && <p className={form.error}>{errors.at('spec.limits')}</p>}
     </Section>
   );
 }
@@ -216,11 +238,7 @@ function Container({
   change: Props['change'];
   errors: FieldErrors;
 }) {
-  const field = (
-    key: 'image' | 'network' | 'memory' | 'cpus' | 'processes',
-    path: string,
-    placeholder: string,
-  ) => (
+  const field = (key: 'image' | 'network', path: string, placeholder: string) => (
     <TextInput
       label={t(`edit.${key}`)}
       placeholder={placeholder}
@@ -248,13 +266,9 @@ function Container({
               onChange={(e) => change({ pull: e.currentTarget.value as JobDraft['pull'] })}
             />
             {field('network', 'spec.container.network', 'bridge')}
-            {field('memory', 'spec.limits.memory', '512MiB')}
-            {field('cpus', 'spec.limits.cpus', t('edit.cpus_all'))}
-            {field('processes', 'spec.limits.processes', '256')}
           </>
         )}
       </div>
-      {errors.at('spec.limits') && <p className={form.error}>{errors.at('spec.limits')}</p>}
     </Section>
   );
 }

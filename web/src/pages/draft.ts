@@ -56,6 +56,8 @@ export interface JobDraft {
   memory: string;
   cpus: string;
   processes: string;
+  fileSize: string;
+  workspace: string;
   schedules: ScheduleDraft[];
 }
 
@@ -69,10 +71,8 @@ const noContainer = {
   image: '',
   pull: 'missing' as const,
   network: 'bridge',
-  memory: '',
-  cpus: '',
-  processes: '',
 };
+const noLimits = { memory: '', cpus: '', processes: '', fileSize: '', workspace: '' };
 
 export function blank(): JobDraft {
   return {
@@ -89,6 +89,7 @@ export function blank(): JobDraft {
     backoff: 'exponential',
     delay: '',
     ...noContainer,
+    ...noLimits,
     schedules: [],
   };
 }
@@ -143,6 +144,8 @@ export function fromJob(job: Job): JobDraft {
     memory: spec.limits?.memory ?? '',
     cpus: numberText(spec.limits?.cpus),
     processes: numberText(spec.limits?.processes),
+    fileSize: spec.limits?.file_size ?? '',
+    workspace: spec.limits?.workspace ?? '',
     schedules: job.schedules.map((s) => ({
       name: s.name,
       cron: s.cron,
@@ -174,13 +177,20 @@ const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
 /** What is no number becomes one that the hub refuses, naming the field. */
 const amount = (v: string) => (v.trim() === '' ? undefined : Number.isNaN(Number(v)) ? -1 : Number(v));
 
-function containerOf(d: JobDraft): Pick<Definition['spec'], 'container' | 'limits'> {
-  if (text(d.image) === undefined || d.language === 'http') return {};
-  const limits = { memory: text(d.memory), cpus: amount(d.cpus), processes: amount(d.processes) };
-  return {
-    container: { image: d.image.trim(), pull: d.pull, network: text(d.network) },
-    limits: Object.values(limits).some((v) => v !== undefined) ? limits : undefined,
+function containerOf(d: JobDraft): Definition['spec']['container'] {
+  if (text(d.image) === undefined || d.language === 'http') return undefined;
+  return { image: d.image.trim(), pull: d.pull, network: text(d.network) };
+}
+
+function limitsOf(d: JobDraft): Definition['spec']['limits'] {
+  const limits = {
+    memory: text(d.memory),
+    cpus: amount(d.cpus),
+    processes: amount(d.processes),
+    file_size: text(d.fileSize),
+    workspace: text(d.workspace),
   };
+  return Object.values(limits).some((v) => v !== undefined) ? limits : undefined;
 }
 
 export function toDefinition(d: JobDraft): Definition {
@@ -214,7 +224,8 @@ export function toDefinition(d: JobDraft): Definition {
           ? { max, backoff: d.backoff, delay: text(d.delay), on: d.retryOn }
           : undefined,
       env: record(d.env),
-      ...containerOf(d),
+      container: containerOf(d),
+      limits: limitsOf(d),
       schedules: d.schedules.map((s) => ({
         name: s.name.trim(),
         cron: s.cron.trim(),
