@@ -82,6 +82,9 @@ func requester(h *runnerv1.Handover) (string, *problem.Problem) {
 	if h.GetHttpClient() == "" {
 		return "", ErrRequester.With("the agent has named no program for it")
 	}
+	if !mayRun(h.GetHttpClient(), h.GetUser()) {
+		return "", ErrRequester.With("%s is closed to the script's user", h.GetHttpClient())
+	}
 	return h.GetHttpClient(), nil
 }
 
