@@ -46,7 +46,7 @@ func (d *Dispatch) assignment(agent uuid.UUID, c run.Claimed, v JobVersion, proj
 		LogLimitBytes: d.config.LogLimit, InputsJson: c.InputsJSON,
 	}
 	if v.Container != nil {
-		payload.Container = &runnerv1.Container{Image: v.Container.Image, Pull: v.Container.Pull, Network: v.Container.Network}
+		payload.Container = &runnerv1.Container{Image: v.Container.Image, Pull: v.Container.Pull, Network: v.Container.Network, Mounts: v.Container.Mounts}
 		payload.Limits = &runnerv1.Limits{MemoryBytes: v.Limits.MemoryBytes, MilliCpus: v.Limits.MilliCPUs, Processes: v.Limits.Processes}
 	}
 	signed, err := d.config.Fleet.Sign(agent, payload)

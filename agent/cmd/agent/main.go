@@ -51,6 +51,8 @@ type runCommand struct {
 	Runner  string            `placeholder:"PATH" help:"The cronium-runner; by default the one beside this program." env:"CRONIUM_RUNNER"`
 	RunAs   string            `placeholder:"USER" help:"Run scripts as this user; the agent must be root." env:"CRONIUM_RUN_AS"`
 	Docker  string            `default:"auto" placeholder:"ADDR" help:"The Docker engine for jobs in containers: an address such as unix:///var/run/docker.sock, auto (the usual one, if it is there) or off." env:"CRONIUM_DOCKER"`
+	Image   map[string]string `placeholder:"LANGUAGE=REFERENCE" help:"The image of jobs in containers that name none; may be repeated. By default those of 'make images': cronium-bash, cronium-python and cronium-node." mapsep:"none"`
+	Policy  string            `name:"docker-policy" placeholder:"FILE" help:"What jobs in containers may have on this host; by default docker.yaml in the data directory, if it is there." env:"CRONIUM_DOCKER_POLICY"`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"A further label; may be repeated." mapsep:"none"`
 	Verbose bool              `short:"v" help:"Log more."`
 }
@@ -127,7 +129,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, Docker: c.Docker, Labels: c.Label, Version: version, Log: log})
+	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, Docker: c.Docker, DockerPolicy: c.Policy, Images: c.Image, Labels: c.Label, Version: version, Log: log})
 	if err != nil {
 		return err
 	}

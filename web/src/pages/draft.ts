@@ -46,8 +46,12 @@ export interface JobDraft {
   /** Which outcomes are retried; the form has no field for it. */
   retryOn?: Retries['on'];
   delay: string;
-  /** Empty: a process of the host. */
+  /** Else it is a process of the host. */
+  contained: boolean;
+  /** Empty: the host's image for the language. */
   image: string;
+  /** Names of the host's mounts; the form has no field for them. */
+  mounts?: Container['mounts'];
   pull: NonNullable<Container['pull']>;
   network: string;
   memory: string;
@@ -63,6 +67,7 @@ export const starters: Record<Language, string> = {
 };
 
 const noContainer = {
+  contained: false,
   image: '',
   pull: 'missing' as const,
   network: 'bridge',
@@ -132,7 +137,9 @@ export function fromJob(job: Job): JobDraft {
     backoff: spec.retries?.backoff ?? 'exponential',
     retryOn: spec.retries?.on,
     delay: spec.retries?.delay ?? '',
+    contained: spec.container !== undefined,
     image: spec.container?.image ?? '',
+    mounts: spec.container?.mounts,
     pull: spec.container?.pull ?? 'missing',
     network: spec.container?.network ?? 'bridge',
     memory: spec.limits?.memory ?? '',
@@ -170,10 +177,10 @@ const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
 const amount = (v: string) => (v.trim() === '' ? undefined : Number.isNaN(Number(v)) ? -1 : Number(v));
 
 function containerOf(d: JobDraft): Pick<Definition['spec'], 'container' | 'limits'> {
-  if (text(d.image) === undefined) return {};
+  if (!d.contained) return {};
   const limits = { memory: text(d.memory), cpus: amount(d.cpus), processes: amount(d.processes) };
   return {
-    container: { image: d.image.trim(), pull: d.pull, network: text(d.network) },
+    container: { image: text(d.image), pull: d.pull, network: text(d.network), mounts: d.mounts },
     limits: Object.values(limits).some((v) => v !== undefined) ? limits : undefined,
   };
 }
