@@ -32,7 +32,8 @@ func TestANeighbourIsNotDisturbed(t *testing.T) {
 		prepare(p)
 		p.Limits = &runnerv1.Limits{MemoryBytes: 96 << 20, MilliCpus: 200, Processes: 40}
 	}
-	quiet, e := executortest.Start(t, x, executortest.Case{Source: `for i in $(seq 1000); do [ -e stop ] && break; echo "tick $i"; sleep 0.1; done; echo "last $i"`, Change: prepare})
+	quiet, e := executortest.Start(t, x, executortest.Case{Timeout: 10 * time.Minute, Change: prepare,
+		Source: `for i in $(seq 6000); do [ -e stop ] && break; echo "tick $i"; sleep 0.1; done; echo "last $i"`})
 	executortest.WaitFor(t, quiet, e, "tick 1\n")
 	type rage struct {
 		name string

@@ -16,10 +16,8 @@ import (
 func TestARestartOfTheEngineIsNotTheScriptsFault(t *testing.T) {
 	t.Parallel()
 	engine := dockertest.New(t)
-	for signal, codes := range map[syscall.Signal]string{
-		syscall.SIGTERM: "runner_stopped docker_restarted", // whether the runner was given the time to say so
-		syscall.SIGKILL: "docker_restarted",
-	} {
+	const codes = "runner_stopped docker_restarted" // whether the runner was given the time to say so
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		x := executortest.Running(t, createWith(t, docker.Config{Host: engine.Host}))
 		r, e := executortest.Start(t, x, executortest.Case{Source: "echo ready; sleep 60", Change: prepare})
 		executortest.WaitFor(t, r, e, "ready\n")

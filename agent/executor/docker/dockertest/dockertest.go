@@ -172,7 +172,9 @@ func (e *Engine) Restart(t testing.TB, signal syscall.Signal) {
 	t.Helper()
 	_ = e.cmd.Process.Signal(signal)
 	<-e.done
-	_ = os.Remove(filepath.Join(e.dir, "pid")) // left by SIGKILL
+	// Left by SIGKILL. A containerd that nobody has reaped passes for a living one.
+	_ = os.Remove(filepath.Join(e.dir, "pid"))
+	_ = os.Remove(filepath.Join(e.dir, "exec", "containerd", "containerd.pid"))
 	if err := e.run(); err != nil {
 		t.Fatal(err)
 	}
