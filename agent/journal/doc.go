@@ -7,6 +7,7 @@
 //	DIR/runs/<run>.<attempt>/
 //	    spec.bin                     the payload as the hub sent it, no secret in it
 //	    intent                       exclusive: written before anything is launched
+//	    launch                       which image it is launched in, if it has one
 //	    started                      exclusive: whoever creates it decides
 //	    out.000001 …                 the masked log (package segment)
 //	    exit                         how it ended, complete or absent
