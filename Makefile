@@ -44,6 +44,10 @@ build: web ## Build bin/cronium-hub, cronium-agent, cronium-runner and cronium
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium-runner ./agent/cmd/runner
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium ./sdk/cmd/cronium
 
+.PHONY: images
+images: ## Build the images of jobs in containers that name none, with the engine that DOCKER_HOST names
+	@deploy/images/build
+
 .PHONY: web
 web: web/dist/index.html ## Build the dashboard
 

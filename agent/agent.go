@@ -16,10 +16,12 @@ import (
 	"github.com/cronium/cronium/agent/cgroup"
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/executor/docker"
+	"github.com/cronium/cronium/agent/executor/docker/policy"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/logstream"
 	"github.com/cronium/cronium/agent/supervisor"
 	"github.com/cronium/cronium/agent/uplink"
+	"github.com/cronium/cronium/proto/image"
 )
 
 const (
@@ -55,6 +57,11 @@ type Config struct {
 	// Docker is the address of the Docker engine for attempts in containers, "auto"
 	// for the usual one if it is there, or "off", which is the default.
 	Docker string
+	// DockerPolicy is the file that says what jobs in containers may have on this
+	// host; docker.yaml in the data directory if empty, and if there is one.
+	DockerPolicy string
+	// Images are those of jobs in containers that name none, by language.
+	Images map[string]string
 	// MinFree is the free space on the data directory's disk below which nothing new
 	// is taken; 128 MiB if zero.
 	MinFree int64
@@ -122,6 +129,11 @@ func (c *Config) validate() error {
 	}
 	if c.Docker == "" {
 		c.Docker = dockerOff
+	}
+	for language, text := range c.Images {
+		if _, ok := image.Parse(text); !ok || docker.DefaultImages()[language] == "" {
+			return ErrImage.With("%s=%s", language, text)
+		}
 	}
 	if c.Version == "" {
 		c.Version = "dev"
@@ -202,17 +214,35 @@ func (a *Agent) executors(ctx context.Context, j *journal.Journal) (map[string]e
 	if host == dockerAuto {
 		host = ""
 	}
-	x, err := docker.New(ctx, docker.Config{Host: host, Runner: a.cfg.runner(), AgentID: a.identity.AgentID, Now: a.cfg.Now, Log: a.cfg.Log})
+	rules, err := a.policy()
+	if err != nil {
+		return nil, err
+	}
+	x, err := docker.New(ctx, docker.Config{Host: host, Runner: a.cfg.runner(), AgentID: a.identity.AgentID, Policy: rules, Images: a.cfg.Images,
+		Now: a.cfg.Now, Log: a.cfg.Log})
 	switch {
 	case err == nil:
 		all["docker"] = x
 		a.identity.AddLabels(map[string]string{dockerLabel: "true"})
-	case a.cfg.Docker != dockerAuto:
+	case a.cfg.Docker != dockerAuto, errors.Is(err, policy.ErrInvalid):
 		return nil, err
 	default:
 		a.cfg.Log.InfoContext(ctx, "no Docker engine, so no jobs in containers", "err", err)
 	}
 	return all, nil
+}
+
+// policy reads what jobs in containers may have here. A file that cannot be used
+// stops the agent: without it, jobs would have more.
+func (a *Agent) policy() (*policy.Policy, error) {
+	path := a.cfg.DockerPolicy
+	if path == "" {
+		if path = filepath.Join(a.cfg.DataDir, "docker.yaml"); !policy.Exists(path) {
+			rules := policy.Open()
+			return rules, rules.Forbid(a.cfg.DataDir)
+		}
+	}
+	return policy.Load(path, a.cfg.DataDir)
 }
 
 // work assembles the rooms and runs them.

@@ -14,6 +14,8 @@ var (
 		"No agent runs on this data directory", "Start it with `cronium-agent run --data-dir DIR`.")
 	ErrSlots = problem.New("slots_invalid", http.StatusUnprocessableEntity,
 		"The number of slots is invalid", "Give a number from 1 to 10000.")
+	ErrImage = problem.New("default_image_invalid", http.StatusUnprocessableEntity,
+		"The image of a language cannot be used", "Give bash, python or node and the reference of an image, such as --image python=registry.example/python:3.12.")
 	ErrDataDir = problem.New("data_dir_unusable", http.StatusInternalServerError,
 		"The data directory cannot be used", "Check that the directory exists, belongs to the agent's user and has free space.")
 )

@@ -141,7 +141,7 @@ func (h *Hub) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.dispatch = dispatch.New(dispatch.Config{Fleet: h.fleet, Runs: h.runs, Jobs: orders, Opener: keys, Now: c.Now, Log: c.Log})
+	h.dispatch = dispatch.New(dispatch.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Jobs: orders, Opener: keys, Now: c.Now, Log: c.Log})
 	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Version: c.Version, Now: c.Now, Log: c.Log})
 	h.api, err = httpapi.New(httpapi.Config{
 		PublicURL: c.PublicURL, Hosts: c.AllowedHosts, Version: c.Version, InstanceID: instance.ID,

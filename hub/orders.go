@@ -146,6 +146,11 @@ func (o orders) ProjectSlug(ctx context.Context, id uuid.UUID) (string, error) {
 	return p.Slug, err
 }
 
+// CheckImage asks what the project allows.
+func (o orders) CheckImage(ctx context.Context, id uuid.UUID, image string) error {
+	return o.projects.CheckImage(ctx, id, image)
+}
+
 func retryOf(s job.Spec) run.Retry {
 	if s.Retries == nil {
 		return run.Retry{}

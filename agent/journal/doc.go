@@ -8,6 +8,7 @@
 //	    spec.bin                     the payload as the hub sent it, no secret in it
 //	    intent                       exclusive: written before anything is launched
 //	    user                         the user id that the script has for itself, if any
+//	    launch                       which image it is launched in, if it has one
 //	    started                      exclusive: whoever creates it decides
 //	    out.000001 …                 the masked log (package segment)
 //	    exit                         how it ended, complete or absent

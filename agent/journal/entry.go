@@ -110,7 +110,7 @@ func (e *Entry) Finish(exit Exit) error {
 // attempt calls it soon after [Entry.Claim] and after [Entry.Finish]; nobody has
 // to wait for it. Files that are gone are none of its business.
 func (e *Entry) Sync() error {
-	for _, name := range []string{"spec.bin", "intent", "started", "exit", "."} {
+	for _, name := range []string{"spec.bin", "intent", "launch", "started", "exit", "."} {
 		if err := syncPath(e.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -178,7 +178,7 @@ func (j *Journal) Create(intent Intent, spec []byte) (*Entry, error) {
 }
 
 func (e *Entry) writeIntent(intent Intent, spec []byte) error {
-	intent.BootID = boot.ID()
+	intent.BootID, intent.At = boot.ID(), boot.Now()
 	b, err := json.Marshal(intent)
 	if err != nil {
 		return err

@@ -40,8 +40,9 @@ func refOfDir(dir string) (Ref, bool) {
 // Intent says that an attempt is about to be launched.
 type Intent struct {
 	Ref
-	Kind   string `json:"kind"`    // the executor's
-	BootID string `json:"boot_id"` // set by [Journal.Create]
+	Kind   string        `json:"kind"`         // the executor's
+	BootID string        `json:"boot_id"`      // set by [Journal.Create], as is At
+	At     time.Duration `json:"at,omitempty"` // on the boot clock of BootID
 }
 
 // Started says who has decided that the attempt runs, or that it never will.
@@ -82,6 +83,7 @@ type Exit struct {
 	Duration time.Duration `json:"duration"`
 	LogBytes int64         `json:"log_bytes"`               // framed
 	Dropped  int64         `json:"dropped_bytes,omitempty"` // of the script's output
+	Collect  time.Duration `json:"collect,omitempty"`       // from the script's end to this result
 	Problem  *Problem      `json:"problem,omitempty"`       // unless it succeeded
 	BootID   string        `json:"boot_id"`
 	EndedAt  time.Duration `json:"ended_at"` // on the boot clock of BootID

@@ -44,7 +44,7 @@ var (
 	ErrExec = problem.New("exec_refused", 503,
 		"The host refused to start the script", "Check the process limit and the memory of the host, and that it allows execution.")
 	ErrStopped = problem.New("runner_stopped", 503,
-		"The runner was told to stop", "The host was probably shut down; run the job again.")
+		"The runner was told to stop", "The host or its Docker engine was shut down; run the job again.")
 )
 
 // asRecord is p as it lies in the journal.

@@ -191,6 +191,7 @@ func (r *run) finish(exit journal.Exit) error {
 	if exit.EndedAt == 0 {
 		exit.EndedAt = boot.Now()
 	}
+	exit.Collect = max(0, boot.Now()-exit.EndedAt)
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
 		err := r.entry.Finish(exit)
 		if err == nil {

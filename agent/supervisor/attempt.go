@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/logstream"
+	"github.com/cronium/cronium/sdk/problem"
 )
 
 // readAgain is the pause after the journal could not be read.
@@ -52,12 +54,19 @@ func (s *Supervisor) start(ctx context.Context, a *attempt) {
 	case ctx.Err() != nil: // the journal tells the next agent
 	default:
 		s.log(a).WarnContext(ctx, "start", "err", err)
-		outcome := journal.Infrastructure
-		if errors.Is(err, executor.ErrLimitUnsupported) || errors.Is(err, executor.ErrLimitTooHigh) {
-			outcome = journal.Rejected // as it would be again
-		}
-		s.finish(ctx, a, s.unstarted(outcome, record(err, ErrJournal)))
+		s.finish(ctx, a, s.unstarted(outcomeOf(err), record(err, ErrJournal)))
 	}
+}
+
+// outcomeOf tells a start that the host does not allow, and never will, from one
+// that has failed.
+func outcomeOf(err error) journal.Outcome {
+	p, ok := problem.As(err)
+	switch {
+	case ok && p.Status == http.StatusForbidden, errors.Is(err, executor.ErrLimitUnsupported), errors.Is(err, executor.ErrLimitTooHigh):
+		return journal.Rejected
+	}
+	return journal.Infrastructure
 }
 
 // abandon decides that an attempt with an intent never runs, if a runner has not
@@ -205,8 +214,10 @@ func (s *Supervisor) seeOff(ctx context.Context, a *attempt, exit journal.Exit, 
 
 // conclude makes the result known, and gives the slot free.
 func (s *Supervisor) conclude(a *attempt, exit journal.Exit) {
+	launch, phases := s.story(a, exit)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	a.launch, a.phases = launch, phases
 	if a.phase < Finished {
 		s.taken--
 	}
@@ -214,6 +225,20 @@ func (s *Supervisor) conclude(a *attempt, exit journal.Exit) {
 	if !a.delivered {
 		s.report(a)
 	}
+}
+
+// story is what the journal tells of an ended attempt besides its result. A result
+// is worth telling without it.
+func (s *Supervisor) story(a *attempt, exit journal.Exit) (journal.Launch, []journal.Phase) {
+	if a.entry == nil {
+		return journal.Launch{}, nil
+	}
+	launch, err := a.entry.Launch()
+	phases, phasesErr := a.entry.Phases(exit)
+	if err := errors.Join(err, phasesErr); err != nil {
+		s.log(a).Warn("read how the attempt went", "err", err)
+	}
+	return launch, phases
 }
 
 // follow uploads the log to its end.
@@ -286,6 +311,7 @@ func (s *Supervisor) recover(a *attempt) error {
 	}
 	if ended {
 		a.phase, a.exit = Finished, &exit
+		a.launch, a.phases = s.story(a, exit)
 		s.taken--
 		s.launch(func(ctx context.Context) { s.seeOff(ctx, a, exit, raw) })
 		return nil

@@ -27,6 +27,8 @@ type Started struct {
 type Result struct {
 	Ref    journal.Ref
 	Exit   journal.Exit
+	Launch journal.Launch
+	Phases []journal.Phase
 	Age    time.Duration
 	Digest []byte
 }
@@ -44,7 +46,7 @@ func (s *Supervisor) Reports(limit int) (started []Started, results []Result) {
 			started = append(started, Started{a.ref, max(0, boot.Now()-a.started)})
 		}
 		if a.exit != nil && !a.delivered {
-			results = append(results, Result{a.ref, *a.exit, a.exit.Age(s.cfg.Now), a.digest})
+			results = append(results, Result{Ref: a.ref, Exit: *a.exit, Launch: a.launch, Phases: a.phases, Age: a.exit.Age(s.cfg.Now), Digest: a.digest})
 		}
 	}
 	s.reports = s.reports[n:]

@@ -90,6 +90,8 @@ type attempt struct {
 	started   time.Duration // on the boot clock, 0 while it has not
 	told      bool          // the hub knows that it started
 	exit      *journal.Exit
+	launch    journal.Launch
+	phases    []journal.Phase
 	digest    []byte
 	delivered bool // the hub has the result
 	logDone   bool // the hub has the log, or does not want it

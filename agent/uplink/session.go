@@ -212,6 +212,10 @@ func result(r supervisor.Result) *agentv1.Result {
 		Ref: ref(r.Ref), Outcome: outcomes[r.Exit.Outcome], ExitCode: int32(r.Exit.Code), Signal: r.Exit.Signal,
 		Duration: durationpb.New(r.Exit.Duration), Age: durationpb.New(r.Age),
 		LogBytes: r.Exit.LogBytes, DroppedBytes: r.Exit.Dropped, Sha256: r.Digest,
+		Image: r.Launch.Image, ImageDigest: r.Launch.Digest,
+	}
+	for _, p := range r.Phases {
+		out.Stages = append(out.Stages, &agentv1.Stage{Name: p.Name, Duration: durationpb.New(p.Duration)})
 	}
 	if p := r.Exit.Problem; p != nil {
 		out.Problem = &agentv1.Problem{Code: p.Code, Title: p.Title, Detail: p.Detail, Hint: p.Hint}

@@ -132,8 +132,17 @@ func toResult(in *agentv1.Result) (run.Result, error) {
 		Ref: ref, Outcome: outcome, ExitCode: int(in.GetExitCode()), Signal: in.GetSignal(),
 		Duration: toDuration(in.GetDuration()), Age: toDuration(in.GetAge()),
 		LogBytes: in.GetLogBytes(), DroppedBytes: in.GetDroppedBytes(),
-		Problem: wire.ToProblem(in.GetProblem()), SHA256: in.GetSha256(),
+		Problem: wire.ToProblem(in.GetProblem()), Ran: toRan(in), SHA256: in.GetSha256(),
 	}, nil
+}
+
+// toRan reads how an attempt went; the room cleans and cuts it.
+func toRan(in *agentv1.Result) run.Ran {
+	out := run.Ran{Image: in.GetImage(), Digest: in.GetImageDigest()}
+	for _, s := range in.GetStages() {
+		out.Stages = append(out.Stages, run.Stage{Name: s.GetName(), Duration: toDuration(s.GetDuration())})
+	}
+	return out
 }
 
 var decisions = map[run.Decision]agentv1.Decision{

@@ -94,7 +94,7 @@ func newWorld(t testing.TB, change ...func(*agentapi.Config)) *world {
 		t.Fatal(err)
 	}
 	w.addr = tcp.Addr().String()
-	d := dispatch.New(dispatch.Config{Fleet: w.fleet, Runs: w.runs, Jobs: w, Opener: w.keys, Log: log})
+	d := dispatch.New(dispatch.Config{Fleet: w.fleet, Runs: w.runs, Logs: w.logs, Jobs: w, Opener: w.keys, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { _ = w.door.Serve(ctx, tcp) })
@@ -117,6 +117,8 @@ func (w *world) Versions(_ context.Context, refs []dispatch.VersionRef) (map[dis
 }
 
 func (w *world) ProjectSlug(context.Context, uuid.UUID) (string, error) { return "default", nil }
+
+func (w *world) CheckImage(context.Context, uuid.UUID, string) error { return nil }
 
 func ring(bell chan struct{}) {
 	select {

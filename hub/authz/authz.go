@@ -26,6 +26,7 @@ type Action string
 // of which everybody has their own.
 const (
 	ProjectRead   Action = "project:read"
+	ProjectEdit   Action = "project:edit"
 	JobRead       Action = "job:read"
 	JobEdit       Action = "job:edit"
 	JobRun        Action = "job:run"
@@ -44,7 +45,7 @@ var (
 	reading   = []Action{ProjectRead, JobRead, RunRead, ScheduleRead, HostRead}
 	operating = slices.Concat(reading, []Action{JobRun, RunCancel})
 	editing   = slices.Concat(operating, []Action{JobEdit, ScheduleEdit})
-	owning    = slices.Concat(editing, []Action{HostEdit})
+	owning    = slices.Concat(editing, []Action{HostEdit, ProjectEdit})
 )
 
 var granted = map[Role][]Action{

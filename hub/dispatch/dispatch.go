@@ -20,6 +20,12 @@ type Runs interface {
 	SetReasons(ctx context.Context, waiting []run.Waiting) error
 	Cancelling(ctx context.Context, agents []uuid.UUID) (map[uuid.UUID][]run.Ref, error)
 	CountByAgent(ctx context.Context, agents []uuid.UUID) (map[uuid.UUID]int, error)
+	Finish(ctx context.Context, agent uuid.UUID, results []run.Result) ([]run.Answer, error)
+}
+
+// Logs says that a log ends. *runlog.Store does.
+type Logs interface {
+	Complete(ctx context.Context, run uuid.UUID, attempt int32, bytes int64) error
 }
 
 // VersionRef names a version of a job.
@@ -42,7 +48,10 @@ type JobVersion struct {
 }
 
 // Container is what a script runs in.
-type Container struct{ Image, Pull, Network string }
+type Container struct {
+	Image, Pull, Network string
+	Mounts               []string
+}
 
 // Limits are what an attempt may use; zero is the agent's default.
 type Limits struct{ MemoryBytes, MilliCPUs, Processes, FileBytes, WorkspaceBytes int64 }
@@ -52,6 +61,9 @@ type Limits struct{ MemoryBytes, MilliCPUs, Processes, FileBytes, WorkspaceBytes
 type Jobs interface {
 	Versions(ctx context.Context, refs []VersionRef) (map[VersionRef]JobVersion, error)
 	ProjectSlug(ctx context.Context, project uuid.UUID) (string, error)
+	// CheckImage returns a problem for an image that the project does not allow. The
+	// answer may change, so it is not remembered.
+	CheckImage(ctx context.Context, project uuid.UUID, image string) error
 }
 
 // Opener opens sealed inputs. *secret.Keys is one.
@@ -59,10 +71,11 @@ type Opener interface {
 	Open(sealed []byte, aad string) ([]byte, error)
 }
 
-// Config says whom to ask. Fleet, Runs, Jobs and Opener are required.
+// Config says whom to ask. Fleet, Runs, Logs, Jobs and Opener are required.
 type Config struct {
 	Fleet  *fleet.Fleet
 	Runs   Runs
+	Logs   Logs
 	Jobs   Jobs
 	Opener Opener
 
@@ -74,8 +87,8 @@ type Config struct {
 }
 
 func (c *Config) validate() {
-	if c.Fleet == nil || c.Runs == nil || c.Jobs == nil || c.Opener == nil {
-		panic("dispatch: Config needs Fleet, Runs, Jobs and Opener")
+	if c.Fleet == nil || c.Runs == nil || c.Logs == nil || c.Jobs == nil || c.Opener == nil {
+		panic("dispatch: Config needs Fleet, Runs, Logs, Jobs and Opener")
 	}
 	if c.Poll == 0 {
 		c.Poll = time.Second

@@ -13,6 +13,8 @@
 //     returns by its assignment lease. Nothing starts without the agent's Accept,
 //     so none of this can start anything twice;
 //   - work goes to the agents that have the least, label matching given;
+//   - a run whose image its project does not allow ends here, as one that the agent
+//     would have rejected;
 //   - secret inputs are unsealed here, at the last moment, and travel apart from
 //     the payload, which agents keep on disk;
 //   - any number of replicas may do this at once, with no word between them.

@@ -46,7 +46,7 @@ func (d *Dispatch) assignment(agent uuid.UUID, c run.Claimed, v JobVersion, proj
 		LogLimitBytes: d.config.LogLimit, InputsJson: c.InputsJSON,
 	}
 	if v.Container != nil {
-		payload.Container = &runnerv1.Container{Image: v.Container.Image, Pull: v.Container.Pull, Network: v.Container.Network}
+		payload.Container = &runnerv1.Container{Image: v.Container.Image, Pull: v.Container.Pull, Network: v.Container.Network, Mounts: v.Container.Mounts}
 	}
 	if l := v.Limits; l != (Limits{}) {
 		payload.Limits = &runnerv1.Limits{MemoryBytes: l.MemoryBytes, MilliCpus: l.MilliCPUs, Processes: l.Processes,

@@ -11,6 +11,7 @@ import (
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/run"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
+	"github.com/cronium/cronium/sdk/problem"
 )
 
 // maxAssign bounds one Assign call; agents read up to 8 MiB.
@@ -36,6 +37,9 @@ func (d *Dispatch) sendAll(ctx context.Context, l *fleet.Live, claimed []run.Cla
 	if err != nil {
 		return claimed, fmt.Errorf("read project: %w", err)
 	}
+	if claimed, err = d.allowed(ctx, l, claimed, versions); err != nil {
+		return claimed, fmt.Errorf("ask which images are allowed: %w", err)
+	}
 	var request agentv1.AssignRequest
 	size, first := 0, 0
 	for i, c := range claimed {
@@ -60,6 +64,46 @@ func (d *Dispatch) sendAll(ctx context.Context, l *fleet.Live, claimed []run.Cla
 		}
 	}
 	return nil, nil
+}
+
+// allowed ends the runs whose image the project does not allow, or no longer, and
+// returns the others. It asks once for each image.
+func (d *Dispatch) allowed(ctx context.Context, l *fleet.Live, claimed []run.Claimed, versions map[VersionRef]JobVersion) ([]run.Claimed, error) {
+	verdicts := map[string]error{}
+	var rest []run.Claimed
+	for i, c := range claimed {
+		v := versions[VersionRef{JobID: c.JobID, Version: c.JobVersion}]
+		if v.Container == nil || v.Container.Image == "" {
+			rest = append(rest, c)
+			continue
+		}
+		verdict, known := verdicts[v.Container.Image]
+		if !known {
+			verdict = d.config.Jobs.CheckImage(ctx, l.ProjectID, v.Container.Image)
+			verdicts[v.Container.Image] = verdict
+		}
+		p, refused := problem.As(verdict)
+		switch {
+		case verdict == nil:
+			rest = append(rest, c)
+		case !refused:
+			return append(rest, claimed[i:]...), verdict
+		default:
+			if err := d.reject(ctx, l, c, p); err != nil {
+				return append(rest, claimed[i:]...), err
+			}
+		}
+	}
+	return rest, nil
+}
+
+// reject ends a run that the hub itself refuses to have run.
+func (d *Dispatch) reject(ctx context.Context, l *fleet.Live, c run.Claimed, why *problem.Problem) error {
+	if _, err := d.config.Runs.Finish(ctx, l.AgentID, []run.Result{{Ref: c.Ref, Outcome: run.OutcomeRejected, Problem: why}}); err != nil {
+		return err
+	}
+	l.Take(keysOf([]run.Claimed{c})...)
+	return d.config.Logs.Complete(ctx, c.RunID, c.Attempt, 0)
 }
 
 func (d *Dispatch) prepare(agent uuid.UUID, c run.Claimed, versions map[VersionRef]JobVersion, project string) (*agentv1.Assignment, error) {

@@ -34,9 +34,10 @@ type JobSpec struct {
 
 // JobContainer is the Docker container that a job's script runs in.
 type JobContainer struct {
-	Image   string `json:"image" minLength:"1" maxLength:"255" example:"python:3.12-slim"`
-	Pull    string `json:"pull,omitempty" enum:"missing,always,never" doc:"The default is missing"`
-	Network string `json:"network,omitempty" maxLength:"128" doc:"bridge, none, or the name of a network; the default is bridge"`
+	Image   string   `json:"image,omitempty" maxLength:"255" doc:"The default is the host's image for the script's language" example:"python:3.12-slim"`
+	Pull    string   `json:"pull,omitempty" enum:"missing,always,never" doc:"The default is missing"`
+	Network string   `json:"network,omitempty" maxLength:"128" doc:"bridge, none, or the name of a network that the host allows; the default is bridge"`
+	Mounts  []string `json:"mounts,omitempty" maxItems:"16" doc:"Names of mounts that the host's policy offers"`
 }
 
 // JobLimits are what one attempt may use. A process has its host's defaults.

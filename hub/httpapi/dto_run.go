@@ -64,9 +64,18 @@ type Attempt struct {
 	StartedAt    *time.Time  `json:"started_at,omitempty"`
 	FinishedAt   *time.Time  `json:"finished_at,omitempty"`
 	Problem      *RunOutcome `json:"problem,omitempty"`
+	Image        string      `json:"image,omitempty" doc:"The reference that its container was made of" example:"debian:12"`
+	ImageDigest  string      `json:"image_digest,omitempty" doc:"Which image that was: the registry's digest, or the id of an image that is from no registry" example:"sha256:9f1d…"`
+	Stages       []Stage     `json:"stages,omitempty" doc:"How long each part took, in order, once it has ended"`
 	LogBytes     int64       `json:"log_bytes"`
 	DroppedBytes int64       `json:"dropped_bytes"`
 	Late         bool        `json:"late" doc:"It reported after the run had gone on without it"`
+}
+
+// Stage is a part of an attempt.
+type Stage struct {
+	Name       string `json:"name" enum:"prepare,pull,run,collect" doc:"prepare: until the script's runner is there; pull: of an image; run: the script; collect: from its end to the result"`
+	DurationMS int64  `json:"duration_ms"`
 }
 
 // Moment is a line of a run's timeline.

@@ -123,6 +123,11 @@ func (a *API) putJob(ctx context.Context, c *call, in *putJobInput) (*output[Job
 		if put, change, err = a.jobs.Put(ctx, tx, c.actor, c.project.ID, definition(in.Body), version); err != nil {
 			return err
 		}
+		if box := put.Spec.Container; box != nil {
+			if err := a.projects.CheckImage(ctx, c.project.ID, box.Image); err != nil {
+				return err
+			}
+		}
 		if wishes := in.Body.Spec.Schedules; wishes != nil {
 			if err := checkScheduleInputs(put.Spec.Inputs, wishes); err != nil {
 				return err

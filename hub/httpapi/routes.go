@@ -10,7 +10,7 @@ const base = "/api/v1"
 
 // routes is the one table: there is no other way to reach a handler.
 func (a *API) routes() []*route {
-	all := [][]*route{a.accountRoutes(), a.jobRoutes(), a.runRoutes(), a.scheduleRoutes(), a.hostRoutes(), a.plainRoutes()}
+	all := [][]*route{a.accountRoutes(), a.projectRoutes(), a.jobRoutes(), a.runRoutes(), a.scheduleRoutes(), a.hostRoutes(), a.plainRoutes()}
 	var table []*route
 	for _, some := range all {
 		table = append(table, some...)
@@ -73,6 +73,13 @@ func (a *API) accountRoutes() []*route {
 		own("GET", "/tokens", doc{"listTokens", "account", "List my API tokens", 0}, handle(a.listTokens)),
 		own("POST", "/tokens", doc{"createToken", "account", "Make an API token", 201}, handle(a.createToken)).takes(smallBody),
 		own("DELETE", "/tokens/{id}", doc{"revokeToken", "account", "Revoke an API token", 0}, handle(a.revokeToken)),
+	}
+}
+
+func (a *API) projectRoutes() []*route {
+	return []*route{
+		within("GET", "/settings", authz.ProjectRead, doc{"getProjectSettings", "projects", "Show the settings of a project", 0}, handle(a.getProjectSettings)),
+		within("PUT", "/settings", authz.ProjectEdit, doc{"putProjectSettings", "projects", "Replace the settings of a project", 0}, handle(a.putProjectSettings)).takes(smallBody),
 	}
 }
 

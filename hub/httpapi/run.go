@@ -199,7 +199,10 @@ func showAttempt(t run.Attempt, names map[uuid.UUID]string) Attempt {
 	shown := Attempt{
 		Attempt: t.Number, Host: names[t.AgentID], State: t.State, Outcome: string(t.Outcome), ExitCode: t.ExitCode, Signal: t.Signal,
 		AssignedAt: t.AssignedAt, AcceptedAt: t.AcceptedAt, StartedAt: t.StartedAt, FinishedAt: t.FinishedAt,
-		LogBytes: t.LogBytes, DroppedBytes: t.DroppedBytes, Late: t.Late,
+		LogBytes: t.LogBytes, DroppedBytes: t.DroppedBytes, Late: t.Late, Image: t.Ran.Image, ImageDigest: t.Ran.Digest,
+	}
+	for _, s := range t.Ran.Stages {
+		shown.Stages = append(shown.Stages, Stage{Name: s.Name, DurationMS: s.Duration.Milliseconds()})
 	}
 	if t.Problem != nil {
 		shown.Problem = &RunOutcome{Code: t.Problem.Code, Detail: cmp.Or(t.Problem.Detail, t.Problem.Title), Hint: t.Problem.Hint}

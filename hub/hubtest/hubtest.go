@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -57,33 +58,59 @@ func NewHub(t testing.TB) *World {
 // AddAgent enrols an agent with these labels and waits until it is online.
 func (w *World) AddAgent(name string, labels map[string]string) {
 	w.t.Helper()
-	w.addAgent(name, labels, "off")
+	w.AddAgentWith(name, agent.Config{Labels: labels})
 }
 
 // AddDockerAgent is [World.AddAgent] for a host with a Docker engine.
 func (w *World) AddDockerAgent(name, engine string) {
 	w.t.Helper()
-	w.addAgent(name, nil, engine)
+	w.AddAgentWith(name, agent.Config{Docker: engine})
 }
 
-func (w *World) addAgent(name string, labels map[string]string, engine string) {
+// AddAgentWith is [World.AddAgent] with a configuration, which it completes.
+func (w *World) AddAgentWith(name string, c agent.Config) {
 	w.t.Helper()
-	token, err := w.Client.CreateJoinToken(w.t.Context(), "default", client.JoinTokenRequest{Name: name, Labels: labels})
-	if err != nil {
-		w.t.Fatalf("create a join token: %v", err)
-	}
-	dir := shortDir(w.t)
-	if _, err := agent.Enrol(w.t.Context(), agent.Enrolment{Hub: w.AgentsAddr, Token: token.Token, DataDir: dir}); err != nil {
-		w.t.Fatalf("enrol an agent: %v", err)
-	}
-	a, err := agent.New(agent.Config{DataDir: dir, RunnerPath: executortest.StaticRunner(w.t), Docker: engine, Log: w.log})
-	if err != nil {
-		w.t.Fatalf("make an agent: %v", err)
-	}
-	w.start(a.Run, func() {})
+	w.start(w.enrolled(name, c).Run, func() {})
 	Eventually(w.t, 30*time.Second, name+" is online", func() error {
 		return online(w.t.Context(), w.Client, name)
 	})
+}
+
+// TryAgent runs an agent with these files in its data directory, and returns why it
+// ended.
+func (w *World) TryAgent(name string, c agent.Config, files map[string]string) error {
+	w.t.Helper()
+	c.DataDir = shortDir(w.t)
+	a := w.enrolled(name, c)
+	for file, text := range files {
+		if err := os.WriteFile(filepath.Join(c.DataDir, file), []byte(text), 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithTimeout(w.t.Context(), time.Minute)
+	defer stop()
+	return a.Run(ctx)
+}
+
+// enrolled is an agent that does not run yet.
+func (w *World) enrolled(name string, c agent.Config) *agent.Agent {
+	w.t.Helper()
+	token, err := w.Client.CreateJoinToken(w.t.Context(), "default", client.JoinTokenRequest{Name: name, Labels: c.Labels})
+	if err != nil {
+		w.t.Fatalf("create a join token: %v", err)
+	}
+	if c.DataDir == "" {
+		c.DataDir = shortDir(w.t)
+	}
+	if _, err := agent.Enrol(w.t.Context(), agent.Enrolment{Hub: w.AgentsAddr, Token: token.Token, DataDir: c.DataDir}); err != nil {
+		w.t.Fatalf("enrol an agent: %v", err)
+	}
+	c.RunnerPath, c.Log = executortest.StaticRunner(w.t), w.log
+	a, err := agent.New(c)
+	if err != nil {
+		w.t.Fatalf("make an agent: %v", err)
+	}
+	return a
 }
 
 // Start puts a job with this script and starts a run of it.

@@ -2,15 +2,19 @@ package job
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cronium/cronium/proto/image"
 )
 
 // Container is the Docker container that a job's script runs in.
 type Container struct {
-	Image   string `json:"image"`             // reference, with a tag or a digest
-	Pull    string `json:"pull,omitempty"`    // missing (default), always, never
-	Network string `json:"network,omitempty"` // bridge (default), none, or the name of a network
+	Image   string   `json:"image,omitempty"`   // reference, with a tag or a digest; default: the host's for the language
+	Pull    string   `json:"pull,omitempty"`    // missing (default), always, never
+	Network string   `json:"network,omitempty"` // bridge (default), none, or the name of a network
+	Mounts  []string `json:"mounts,omitempty"`  // names of mounts that the host's policy offers
 }
 
 // Limits are what one attempt may use. Zero values are the defaults: of a container
@@ -24,7 +28,7 @@ type Limits struct {
 }
 
 const (
-	maxImage     = 255
+	maxMounts    = 16
 	maxCPUs      = 256
 	minCPUs      = 0.01
 	minMemory    = 16 << 20
@@ -34,8 +38,6 @@ const (
 )
 
 var (
-	// imageRE is the grammar of references, without its rarer corners.
-	imageRE   = regexp.MustCompile(`^[a-z0-9]([a-zA-Z0-9._:/-]*[a-zA-Z0-9])?(@sha256:[0-9a-f]{64})?$`)
 	networkRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
 	sizeRE    = regexp.MustCompile(`^([1-9][0-9]{0,9})(MiB|GiB)$`)
 )
@@ -45,8 +47,17 @@ func normaliseContainer(c *Container) (*Container, error) {
 		return nil, nil
 	}
 	n := *c
-	if len(n.Image) > maxImage || !imageRE.MatchString(n.Image) {
+	if _, ok := image.Parse(n.Image); !ok && n.Image != "" {
 		return nil, ErrImage.With("%q is not the reference of an image", cut(n.Image)).At("spec.container.image")
+	}
+	if len(n.Mounts) > maxMounts {
+		return nil, ErrRange.With("%d mounts, at most %d are allowed", len(n.Mounts), maxMounts).At("spec.container.mounts")
+	}
+	for i, name := range n.Mounts {
+		if !nameRE.MatchString(name) || slices.Contains(n.Mounts[:i], name) {
+			return nil, ErrParameter.With("Mount %q is not the name of another mount: 1–64 lower-case letters, digits and hyphens", cut(name)).
+				At("spec.container.mounts")
+		}
 	}
 	switch n.Pull {
 	case "":

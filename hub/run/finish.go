@@ -158,6 +158,7 @@ func (p *lateResults) add(r Result) {
 	p.LogsBytes = append(p.LogsBytes, r.LogBytes)
 	p.DroppedsBytes = append(p.DroppedsBytes, r.DroppedBytes)
 	p.Problems = append(p.Problems, encodeProblem(r.Problem))
+	p.Rans = append(p.Rans, encodeRan(r.Ran))
 	p.Sha256s = append(p.Sha256s, notNil(r.SHA256))
 }
 
@@ -213,6 +214,7 @@ func (p *settling) add(r Result, v verdict) {
 	p.LogsBytes = append(p.LogsBytes, r.LogBytes)
 	p.DroppedsBytes = append(p.DroppedsBytes, r.DroppedBytes)
 	p.Problems = append(p.Problems, encodeProblem(r.Problem))
+	p.Rans = append(p.Rans, encodeRan(r.Ran))
 	p.Sha256s = append(p.Sha256s, notNil(r.SHA256))
 }
 
@@ -251,6 +253,7 @@ func (p *requeue) add(r Result, v verdict) {
 	p.LogsBytes = append(p.LogsBytes, r.LogBytes)
 	p.DroppedsBytes = append(p.DroppedsBytes, r.DroppedBytes)
 	p.Problems = append(p.Problems, encodeProblem(r.Problem))
+	p.Rans = append(p.Rans, encodeRan(r.Ran))
 	p.Sha256s = append(p.Sha256s, notNil(r.SHA256))
 }
 

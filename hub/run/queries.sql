@@ -182,7 +182,7 @@ with asked as (
         unnest(@exit_codes::int[]) as exit_code, unnest(@signals::text[]) as signal,
         unnest(@ages_s::float8[]) as age_s, unnest(@durations_s::float8[]) as duration_s,
         unnest(@logs_bytes::bigint[]) as log_bytes, unnest(@droppeds_bytes::bigint[]) as dropped_bytes,
-        unnest(@problems::text[]) as problem, unnest(@sha256s::bytea[]) as sha256
+        unnest(@problems::text[]) as problem, unnest(@rans::text[]) as ran, unnest(@sha256s::bytea[]) as sha256
 ), gone as (
     delete from run_queue q using asked a
     where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence
@@ -191,7 +191,7 @@ with asked as (
 ), ended as (
     select g.run_id, g.attempt, g.fence, g.agent_id, g.agent_epoch, g.assigned_at, g.accepted_at, g.started_at, g.misses, g.cancel_by,
         a.state, a.attempt_state, a.outcome, a.code, a.detail, a.hint, a.exit_code, a.signal, a.duration_s,
-        a.log_bytes, a.dropped_bytes, a.problem, a.sha256,
+        a.log_bytes, a.dropped_bytes, a.problem, a.ran, a.sha256,
         greatest(now() - make_interval(secs => a.age_s), coalesce(g.started_at, g.assigned_at))::timestamptz as finished_at
     from gone g join asked a on a.run_id = g.run_id
 ), done as (
@@ -200,9 +200,9 @@ with asked as (
     from ended e
 ), kept as (
     insert into attempts (run_id, agent_id, fence, agent_epoch, assigned_at, accepted_at, started_at, finished_at, log_bytes, dropped_bytes,
-        attempt, exit_code, state, outcome, signal, problem, result_sha256)
+        attempt, exit_code, state, outcome, signal, problem, ran, result_sha256)
     select d.run_id, d.agent_id, d.fence, d.agent_epoch, d.assigned_at, d.accepted_at, d.began_at, d.finished_at, d.log_bytes, d.dropped_bytes,
-        d.attempt, nullif(d.exit_code, -1), d.attempt_state, nullif(d.outcome, ''), d.signal, nullif(d.problem, '')::jsonb, nullif(d.sha256, ''::bytea)
+        d.attempt, nullif(d.exit_code, -1), d.attempt_state, nullif(d.outcome, ''), d.signal, nullif(d.problem, '')::jsonb, nullif(d.ran, '')::jsonb, nullif(d.sha256, ''::bytea)
     from done d
     where d.agent_id is not null
 )
@@ -225,21 +225,21 @@ with asked as (
         unnest(@exit_codes::int[]) as exit_code, unnest(@signals::text[]) as signal,
         unnest(@ages_s::float8[]) as age_s, unnest(@durations_s::float8[]) as duration_s,
         unnest(@logs_bytes::bigint[]) as log_bytes, unnest(@droppeds_bytes::bigint[]) as dropped_bytes,
-        unnest(@problems::text[]) as problem, unnest(@sha256s::bytea[]) as sha256
+        unnest(@problems::text[]) as problem, unnest(@rans::text[]) as ran, unnest(@sha256s::bytea[]) as sha256
 ), old as (
     select q.run_id, q.agent_id, q.fence, q.agent_epoch, q.assigned_at, q.accepted_at, q.started_at, q.attempt,
         a.attempt_state, a.outcome, a.delay_s, a.retried, a.missed, a.reason, a.reason_detail, a.exit_code, a.signal, a.duration_s,
-        a.log_bytes, a.dropped_bytes, a.problem, a.sha256,
+        a.log_bytes, a.dropped_bytes, a.problem, a.ran, a.sha256,
         greatest(now() - make_interval(secs => a.age_s), coalesce(q.started_at, q.assigned_at))::timestamptz as finished_at
     from run_queue q join asked a on q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence
     where q.state = any (@from_states::text[])
 ), kept as (
     insert into attempts (run_id, agent_id, fence, agent_epoch, assigned_at, accepted_at, started_at, finished_at, log_bytes, dropped_bytes,
-        attempt, exit_code, state, outcome, signal, problem, result_sha256)
+        attempt, exit_code, state, outcome, signal, problem, ran, result_sha256)
     select o.run_id, o.agent_id, o.fence, o.agent_epoch, o.assigned_at, o.accepted_at,
         case when o.duration_s > 0 then coalesce(o.started_at, greatest(o.finished_at - make_interval(secs => o.duration_s), o.assigned_at)) else o.started_at end,
         o.finished_at, o.log_bytes, o.dropped_bytes,
-        o.attempt, nullif(o.exit_code, -1), o.attempt_state, nullif(o.outcome, ''), o.signal, nullif(o.problem, '')::jsonb, nullif(o.sha256, ''::bytea)
+        o.attempt, nullif(o.exit_code, -1), o.attempt_state, nullif(o.outcome, ''), o.signal, nullif(o.problem, '')::jsonb, nullif(o.ran, '')::jsonb, nullif(o.sha256, ''::bytea)
     from old o
 )
 update run_queue q
@@ -274,11 +274,11 @@ with asked as (
         unnest(@outcomes::text[]) as outcome, unnest(@exit_codes::int[]) as exit_code, unnest(@signals::text[]) as signal,
         unnest(@ages_s::float8[]) as age_s, unnest(@durations_s::float8[]) as duration_s,
         unnest(@logs_bytes::bigint[]) as log_bytes, unnest(@droppeds_bytes::bigint[]) as dropped_bytes,
-        unnest(@problems::text[]) as problem, unnest(@sha256s::bytea[]) as sha256
+        unnest(@problems::text[]) as problem, unnest(@rans::text[]) as ran, unnest(@sha256s::bytea[]) as sha256
 )
 update attempts t
 set late = true, outcome = a.outcome, exit_code = nullif(a.exit_code, -1), signal = a.signal, log_bytes = a.log_bytes,
-    dropped_bytes = a.dropped_bytes, problem = nullif(a.problem, '')::jsonb, result_sha256 = a.sha256,
+    dropped_bytes = a.dropped_bytes, problem = nullif(a.problem, '')::jsonb, ran = nullif(a.ran, '')::jsonb, result_sha256 = a.sha256,
     started_at = coalesce(t.started_at, case when a.duration_s > 0
         then greatest(now() - make_interval(secs => a.age_s + a.duration_s), t.assigned_at) end),
     finished_at = greatest(now() - make_interval(secs => a.age_s), coalesce(t.started_at, t.assigned_at))
@@ -346,7 +346,7 @@ select q.run_id from run_queue q where q.run_id = any (@ids::uuid[]);
 
 -- name: Attempts :many
 select t.attempt, t.agent_id, t.fence, t.state, t.outcome, t.exit_code, t.signal, t.assigned_at, t.accepted_at, t.started_at,
-    t.finished_at, t.problem, t.log_bytes, t.dropped_bytes, t.late
+    t.finished_at, t.problem, t.ran, t.log_bytes, t.dropped_bytes, t.late
 from attempts t
 where t.run_id = $1
 order by t.attempt;

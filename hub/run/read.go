@@ -127,7 +127,7 @@ func (s *Store) get(ctx context.Context, tx pgx.Tx, project, id uuid.UUID) (Run,
 	for _, t := range past {
 		a := Attempt{Number: int(t.Attempt), AgentID: t.AgentID, Fence: t.Fence, State: t.State, ExitCode: toInt(t.ExitCode), Signal: t.Signal,
 			AssignedAt: t.AssignedAt, AcceptedAt: t.AcceptedAt, StartedAt: t.StartedAt, FinishedAt: &t.FinishedAt,
-			Problem: decodeProblem(t.Problem), LogBytes: t.LogBytes, DroppedBytes: t.DroppedBytes, Late: t.Late}
+			Problem: decodeProblem(t.Problem), Ran: decodeRan(t.Ran), LogBytes: t.LogBytes, DroppedBytes: t.DroppedBytes, Late: t.Late}
 		if t.Outcome != nil {
 			a.Outcome = Outcome(*t.Outcome)
 		}

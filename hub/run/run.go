@@ -125,9 +125,23 @@ type Attempt struct {
 	StartedAt    *time.Time
 	FinishedAt   *time.Time
 	Problem      *problem.Problem
+	Ran          Ran
 	LogBytes     int64
 	DroppedBytes int64
 	Late         bool
+}
+
+// Ran is how an attempt went, as its agent told.
+type Ran struct {
+	Image  string  `json:"image,omitempty"`  // reference, of a container
+	Digest string  `json:"digest,omitempty"` // sha256:…, which image that was
+	Stages []Stage `json:"stages,omitempty"` // in order
+}
+
+// Stage is a part of an attempt.
+type Stage struct {
+	Name     string        `json:"name"` // prepare, pull, run, collect
+	Duration time.Duration `json:"duration"`
 }
 
 // Outcome of an attempt.
@@ -203,6 +217,7 @@ type Result struct {
 	LogBytes     int64
 	DroppedBytes int64
 	Problem      *problem.Problem
+	Ran          Ran
 	SHA256       []byte
 }
 

@@ -48,9 +48,10 @@ type Spec struct {
 
 // Container is the Docker container that a job's script runs in.
 type Container struct {
-	Image   string `json:"image"`
-	Pull    string `json:"pull,omitempty"`    // missing, always or never
-	Network string `json:"network,omitempty"` // bridge, none, or the name of a network
+	Image   string   `json:"image,omitempty"`   // default: the host's for the language
+	Pull    string   `json:"pull,omitempty"`    // missing, always or never
+	Network string   `json:"network,omitempty"` // bridge, none, or the name of a network
+	Mounts  []string `json:"mounts,omitempty"`  // names of mounts that the host's policy offers
 }
 
 // Limits are what one attempt may use.

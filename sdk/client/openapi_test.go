@@ -126,6 +126,11 @@ func TestEveryRequestIsOneThatTheAPIDescribes(t *testing.T) {
 			_, err := c.CreateJoinToken(ctx, "p", client.JoinTokenRequest{Name: "h", Labels: map[string]string{"a": "b"}, ExpiresIn: "1h", Uses: 2})
 			return err
 		},
+		"settings": func(c *client.Client) error { _, err := c.ProjectSettings(ctx, "p"); return err },
+		"set": func(c *client.Client) error {
+			_, err := c.PutProjectSettings(ctx, "p", client.ProjectSettings{Images: []string{"a/*"}})
+			return err
+		},
 		"sched":   func(c *client.Client) error { _, err := c.Schedules(ctx, "p", "x", paging); return err },
 		"sched1":  func(c *client.Client) error { _, err := c.Schedule(ctx, "p", "s"); return err },
 		"spause":  func(c *client.Client) error { _, err := c.PauseSchedule(ctx, "p", "s"); return err },
@@ -239,6 +244,7 @@ func TestTheTypesHaveTheFieldsOfTheAPI(t *testing.T) {
 		"Host": client.Host{}, "HostFacts": client.HostFacts{}, "HostCertificate": client.HostCertificate{},
 		"JoinTokenRequest": client.JoinTokenRequest{}, "NewJoinToken": client.NewJoinToken{}, "Schedule": client.Schedule{}, "Fire": client.Fire{},
 		"PreviewRequest": client.PreviewRequest{}, "Preview": client.Preview{}, "PreviewTime": client.PreviewTime{},
+		"ProjectSettings": client.ProjectSettings{}, "Stage": client.Stage{},
 	}
 	for name, value := range types {
 		schema, ok := doc.Components.Schemas[name]

@@ -94,9 +94,18 @@ type Attempt struct {
 	StartedAt    *time.Time  `json:"started_at,omitempty"`
 	FinishedAt   *time.Time  `json:"finished_at,omitempty"`
 	Problem      *RunOutcome `json:"problem,omitempty"`
+	Image        string      `json:"image,omitempty"`        // reference that its container was made of
+	ImageDigest  string      `json:"image_digest,omitempty"` // sha256:…, which image that was
+	Stages       []Stage     `json:"stages,omitempty"`       // once it has ended, in order
 	LogBytes     int64       `json:"log_bytes"`
 	DroppedBytes int64       `json:"dropped_bytes"`
 	Late         bool        `json:"late"`
+}
+
+// Stage is a part of an attempt: prepare, pull, run or collect.
+type Stage struct {
+	Name       string `json:"name"`
+	DurationMS int64  `json:"duration_ms"`
 }
 
 // Moment is a line of a run's timeline.

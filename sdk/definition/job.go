@@ -120,7 +120,14 @@ func (r *reader) container(n *yaml.Node, at string) *Container {
 		"image":   r.matching(&c.Image, imageRef),
 		"pull":    r.oneOf(&c.Pull, "missing", "always", "never"),
 		"network": r.matching(&c.Network, networkName),
-	}, "image")
+		"mounts": func(n *yaml.Node, at string) {
+			r.items(n, at, 16, func(n *yaml.Node, at string) {
+				var name string
+				r.matching(&name, jobName)(n, at)
+				c.Mounts = append(c.Mounts, name)
+			})
+		},
+	})
 	return &c
 }
 

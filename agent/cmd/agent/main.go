@@ -56,6 +56,8 @@ type runCommand struct {
 	Default map[string]string `name:"default-limits" placeholder:"NAME=VALUE,…" help:"What a process may use if its job does not say: memory=512MiB,cpus=1.5,processes=256,file_size=1GiB,workspace=10GiB." env:"CRONIUM_DEFAULT_LIMITS" mapsep:","`
 	Max     map[string]string `name:"max-limits" placeholder:"NAME=VALUE,…" help:"The most that a job may ask for, in the same form." env:"CRONIUM_MAX_LIMITS" mapsep:","`
 	Docker  string            `default:"auto" placeholder:"ADDR" help:"The Docker engine for jobs in containers: an address such as unix:///var/run/docker.sock, auto (the usual one, if it is there) or off." env:"CRONIUM_DOCKER"`
+	Image   map[string]string `placeholder:"LANGUAGE=REFERENCE" help:"The image of jobs in containers that name none; may be repeated. By default those of 'make images': cronium-bash, cronium-python and cronium-node." mapsep:"none"`
+	Policy  string            `name:"docker-policy" placeholder:"FILE" help:"What jobs in containers may have on this host; by default docker.yaml in the data directory, if it is there." env:"CRONIUM_DOCKER_POLICY"`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"A further label; may be repeated." mapsep:"none"`
 	Verbose bool              `short:"v" help:"Log more."`
 }
@@ -137,7 +139,8 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, AllowRootScripts: c.Root,
-		ScriptUsers: c.Users, DefaultLimits: c.Default, MaxLimits: c.Max, HTTPClient: self, Docker: c.Docker, Labels: c.Label, Version: version, Log: log})
+		ScriptUsers: c.Users, DefaultLimits: c.Default, MaxLimits: c.Max, HTTPClient: self, Docker: c.Docker, DockerPolicy: c.Policy, Images: c.Image,
+		Labels: c.Label, Version: version, Log: log})
 	if err != nil {
 		return err
 	}

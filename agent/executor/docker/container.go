@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -29,8 +30,7 @@ const (
 // The defaults of what an attempt may use (reliability page, §4.13).
 const (
 	defaultMemory    = 512 << 20
-	defaultMilliCPUs = 0 // the host's
-	defaultProcesses = 256
+	defaultProcesses = 256 // and as many CPUs as the host has
 	tmpSize          = "size=67108864,mode=1777,nosuid,nodev"
 	openFiles        = 4096
 	nobody           = 65532 // the "nonroot" user of common base images
@@ -48,20 +48,20 @@ func scriptUser() *runnerv1.User {
 }
 
 // create makes the container. Every field of what it may do is set here.
-func (x *Executor) create(ctx context.Context, e *journal.Entry, p *runnerv1.Payload, name string) (string, error) {
+func (x *Executor) create(ctx context.Context, e *journal.Entry, o *order, image found, name string) (string, error) {
 	config := &container.Config{
-		Image: p.GetContainer().GetImage(), Entrypoint: []string{runnerPath}, Cmd: []string{attemptDir}, WorkingDir: attemptDir,
+		Image: image.id, Entrypoint: []string{runnerPath}, Cmd: []string{attemptDir}, WorkingDir: attemptDir,
 		OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
-		Labels:      map[string]string{agentLabel: x.cfg.AgentID, "cronium.run": e.Ref.RunID},
+		Labels:      map[string]string{agentLabel: x.cfg.AgentID, "cronium.run": e.Ref.RunID, "cronium.image": o.image},
 		StopSignal:  "SIGTERM",
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 	}
 	if err := os.Chmod(e.Dir, 0o711); err != nil { // the script's user passes through it to its workspace
 		return "", err
 	}
-	host := x.hostConfig(e, p)
-	if uid := os.Geteuid(); uid != 0 {
-		config.User = userText(uid, os.Getegid())
+	host := x.hostConfig(e, o)
+	config.User = userText(os.Geteuid(), os.Getegid()) // of the runner, whatever the image says
+	if os.Geteuid() != 0 {
 		host.CapAdd = nil
 	}
 	made, err := x.engine.ContainerCreate(ctx, config, host, nil, nil, name)
@@ -74,20 +74,16 @@ func (x *Executor) create(ctx context.Context, e *journal.Entry, p *runnerv1.Pay
 	return made.ID, nil
 }
 
-func (x *Executor) hostConfig(e *journal.Entry, p *runnerv1.Payload) *container.HostConfig {
-	limits := p.GetLimits()
-	memory := orDefault(limits.GetMemoryBytes(), defaultMemory)
-	processes := orDefault(limits.GetProcesses(), defaultProcesses) + runner.Threads
-	network := p.GetContainer().GetNetwork()
-	if network == "" {
-		network = "bridge"
+func (x *Executor) hostConfig(e *journal.Entry, o *order) *container.HostConfig {
+	processes := o.limits.Processes + runner.Threads
+	mounts := []mount.Mount{bind(e.Dir, attemptDir, false), bind(x.cfg.Runner, runnerPath, true)}
+	for _, m := range o.mounts {
+		mounts = append(mounts, bind(m.Source, m.Target, m.ReadOnly))
 	}
 	return &container.HostConfig{
-		Mounts: []mount.Mount{
-			{Type: mount.TypeBind, Source: e.Dir, Target: attemptDir, BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}},
-			{Type: mount.TypeBind, Source: x.cfg.Runner, Target: runnerPath, ReadOnly: true},
-		},
-		NetworkMode:    container.NetworkMode(network),
+		Mounts:         mounts,
+		NetworkMode:    container.NetworkMode(o.network),
+		DNS:            x.cfg.Policy.DNS(),
 		RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyDisabled},
 		LogConfig:      container.LogConfig{Type: "none"}, // the log is in the attempt's directory
 		CapDrop:        []string{"ALL"},
@@ -97,17 +93,17 @@ func (x *Executor) hostConfig(e *journal.Entry, p *runnerv1.Payload) *container.
 		Tmpfs:          map[string]string{"/tmp": tmpSize, "/run": tmpSize},
 		IpcMode:        container.IPCModePrivate,
 		Resources: container.Resources{
-			Memory: memory, MemorySwap: memory, NanoCPUs: orDefault(limits.GetMilliCpus(), defaultMilliCPUs) * 1_000_000, PidsLimit: &processes,
+			Memory: o.limits.MemoryBytes, MemorySwap: o.limits.MemoryBytes, NanoCPUs: o.limits.MilliCPUs * 1_000_000, PidsLimit: &processes,
 			Ulimits: []*units.Ulimit{{Name: "nofile", Soft: openFiles, Hard: openFiles}, {Name: "core", Soft: 0, Hard: 0}},
 		},
 	}
 }
 
-func orDefault(value, otherwise int64) int64 {
-	if value > 0 {
-		return value
-	}
-	return otherwise
+// bind mounts a part of the host. What is mounted there later, on either side,
+// stays on that side.
+func bind(source, target string, readOnly bool) mount.Mount {
+	return mount.Mount{Type: mount.TypeBind, Source: source, Target: target, ReadOnly: readOnly,
+		BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}}
 }
 
 // containerRunner is the runner of an attempt, which is its container.
@@ -118,6 +114,7 @@ type containerRunner struct {
 	ended chan struct{}
 	stop  context.CancelFunc
 	once  sync.Once
+	cut   atomic.Bool // the engine was away while the container ran
 }
 
 // Ended implements [local.Runner].
@@ -139,6 +136,8 @@ func (c *containerRunner) Bury(ctx context.Context, _ journal.Started) *problem.
 	defer stop()
 	found, err := c.x.engine.ContainerInspect(ctx, c.name)
 	switch {
+	case c.cut.Load():
+		return ErrRestarted.With("It was away for a while, and the container %s ended", c.known)
 	case errdefs.IsNotFound(err):
 		return ErrRunnerDied.With("There is no container %s any more", c.known)
 	case err != nil:
@@ -228,9 +227,13 @@ func (x *Executor) follow(ctx context.Context, name string) *containerRunner {
 				if ctx.Err() != nil {
 					return
 				}
-				if errdefs.IsNotFound(err) || x.isOver(ctx, name) {
+				over, asked := x.isOver(ctx, name)
+				if errdefs.IsNotFound(err) || over {
 					close(c.ended)
 					return
+				}
+				if !asked {
+					c.cut.Store(true)
 				}
 			}
 			select {
@@ -247,11 +250,15 @@ func (x *Executor) follow(ctx context.Context, name string) *containerRunner {
 // askAgain is the pause after the engine did not answer.
 const askAgain = time.Second
 
-func (x *Executor) isOver(ctx context.Context, name string) bool {
+// isOver asks whether a container has ended; asked is false if nobody answered.
+func (x *Executor) isOver(ctx context.Context, name string) (over, asked bool) {
 	ctx, stop := context.WithTimeout(ctx, callLimit)
 	defer stop()
 	found, err := x.engine.ContainerInspect(ctx, name)
-	return err == nil && found.State != nil && !found.State.Running && found.State.Status != container.StateCreated
+	if err != nil {
+		return false, errdefs.IsNotFound(err)
+	}
+	return found.State != nil && !found.State.Running && found.State.Status != container.StateCreated, true
 }
 
 // remove removes a container, whatever it does.

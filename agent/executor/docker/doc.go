@@ -16,9 +16,16 @@
 //     the script runs as an unprivileged user. The runner keeps the four
 //     capabilities that it needs to become that user and to end its processes; an
 //     agent that is not root has its containers run wholly as its own user.
+//   - What runs is the image that was found, by its id: found under the name or digest
+//     that the job gives, never by an id that looks like a name. Which one it was is
+//     noted in the journal before anything starts.
+//   - What the operator's policy (package policy) does not allow never starts.
+//   - That the engine was restarted is told apart from what a script does. With
+//     live-restore nobody notices.
 //   - What is not accounted for is removed: every 30 s, containers of this agent
 //     that are older than a minute and belong to no attempt are killed and removed.
 //
-// It refuses privileged containers, host namespaces, devices, mounts and images'
-// own entry points: no option for them exists. It does not know the hub.
+// It refuses privileged containers, host namespaces, devices, mounts that the policy
+// does not have, images' own users and entry points: no option for them exists. It
+// does not know the hub.
 package docker

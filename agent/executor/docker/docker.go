@@ -17,10 +17,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cronium/cronium/agent/executor"
+	"github.com/cronium/cronium/agent/executor/docker/policy"
 	"github.com/cronium/cronium/agent/executor/local"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/runner"
-	"github.com/cronium/cronium/proto/payload"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 )
 
@@ -35,8 +35,13 @@ type Config struct {
 	Host    string // of the engine: unix:///var/run/docker.sock; the environment's if empty
 	Runner  string // path of cronium-runner, which must be static
 	AgentID string // names the containers
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Policy is what jobs may have; [policy.Open] if nil.
+	Policy *policy.Policy
+	// Images are those of jobs that name none, by language. A language that is not
+	// here has its entry of [DefaultImages], which is never pulled.
+	Images map[string]string
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Executor implements [executor.Executor].
@@ -71,13 +76,16 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 	if err != nil {
 		return nil, ErrEngine.With("%v", err)
 	}
+	if cfg.Policy == nil {
+		cfg.Policy = policy.Open()
+	}
 	ctx, stop := context.WithTimeout(ctx, callLimit)
 	defer stop()
 	info, err := engine.Info(ctx)
-	if err == nil {
-		err = usable(info)
-	} else {
+	if err != nil {
 		err = ErrEngine.With("%v", err)
+	} else if err = usable(info); err == nil {
+		err = cfg.Policy.Forbid(strings.TrimPrefix(engine.DaemonHost(), "unix://"), info.DockerRootDir)
 	}
 	if err != nil {
 		_ = engine.Close()
@@ -135,14 +143,15 @@ func (x *Executor) Start(ctx context.Context, a executor.Attempt) (executor.Runn
 }
 
 func (x *Executor) start(ctx context.Context, a executor.Attempt, name string) (executor.Running, error) {
-	p, err := order(a)
+	o, err := x.order(a)
 	if err != nil {
 		return nil, executor.Refuse(a.Entry, err)
 	}
-	if err := x.ensureImage(ctx, p.GetContainer()); err != nil {
+	image, err := x.resolve(ctx, a.Entry, o)
+	if err != nil {
 		return nil, executor.Refuse(a.Entry, err)
 	}
-	c, err := x.launch(ctx, a, p, name)
+	c, err := x.launch(ctx, a, o, image, name)
 	if err != nil {
 		return nil, executor.Refuse(a.Entry, err)
 	}
@@ -154,31 +163,15 @@ func (x *Executor) start(ctx context.Context, a executor.Attempt, name string) (
 	return r, nil
 }
 
-// order reads what is to be run; the runner checks it again.
-func order(a executor.Attempt) (*runnerv1.Payload, error) {
-	spec, err := a.Entry.Spec()
-	if err != nil {
-		return nil, fmt.Errorf("read the payload: %w", err)
-	}
-	p, err := payload.Keys(a.Handover.GetKeys()).Open(spec)
-	if err != nil {
-		return nil, err
-	}
-	if p.GetContainer().GetImage() == "" {
-		return nil, ErrImage.With("The job names none")
-	}
-	return p, nil
-}
-
 // launch creates and starts the container, and gives its runner the secrets.
-func (x *Executor) launch(ctx context.Context, a executor.Attempt, p *runnerv1.Payload, name string) (*containerRunner, error) {
+func (x *Executor) launch(ctx context.Context, a executor.Attempt, o *order, image found, name string) (*containerRunner, error) {
 	var secrets bytes.Buffer
 	if err := runner.WriteHandover(&secrets, x.handover(a.Handover)); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithTimeout(ctx, callLimit)
 	defer stop()
-	id, err := x.create(ctx, a.Entry, p, name)
+	id, err := x.create(ctx, a.Entry, o, image, name)
 	if err != nil {
 		return nil, err
 	}

@@ -26,8 +26,14 @@ func TestMain(m *testing.M) { executortest.MainThen(m, dockertest.Stop) }
 
 func create(t *testing.T) executor.Executor {
 	t.Helper()
-	x, err := docker.New(t.Context(), docker.Config{Host: dockertest.Start(t).Host, Runner: executortest.StaticRunner(t), AgentID: agentID,
-		Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	return createWith(t, docker.Config{Host: dockertest.Start(t).Host})
+}
+
+// createWith completes the configuration of an executor.
+func createWith(t *testing.T, c docker.Config) executor.Executor {
+	t.Helper()
+	c.Runner, c.AgentID, c.Now, c.Log = executortest.StaticRunner(t), agentID, time.Now, slog.New(slog.DiscardHandler)
+	x, err := docker.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

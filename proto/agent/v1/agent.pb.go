@@ -1336,6 +1336,9 @@ type Result struct {
 	DroppedBytes  int64                  `protobuf:"varint,8,opt,name=dropped_bytes,json=droppedBytes,proto3" json:"dropped_bytes,omitempty"` // script output that the log limit cut away
 	Problem       *Problem               `protobuf:"bytes,9,opt,name=problem,proto3" json:"problem,omitempty"`                                // set unless outcome is succeeded
 	Sha256        []byte                 `protobuf:"bytes,10,opt,name=sha256,proto3" json:"sha256,omitempty"`                                 // of this message's content, as on disk: dedupes repeats
+	Stages        []*Stage               `protobuf:"bytes,11,rep,name=stages,proto3" json:"stages,omitempty"`                                 // how long each part of the attempt took, in order
+	Image         string                 `protobuf:"bytes,12,opt,name=image,proto3" json:"image,omitempty"`                                   // reference that a container was made of
+	ImageDigest   string                 `protobuf:"bytes,13,opt,name=image_digest,json=imageDigest,proto3" json:"image_digest,omitempty"`    // sha256:…, which image that was
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1440,6 +1443,80 @@ func (x *Result) GetSha256() []byte {
 	return nil
 }
 
+func (x *Result) GetStages() []*Stage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *Result) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+func (x *Result) GetImageDigest() string {
+	if x != nil {
+		return x.ImageDigest
+	}
+	return ""
+}
+
+// Stage is a part of an attempt: prepare, pull, run, collect.
+type Stage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Duration      *durationpb.Duration   `protobuf:"bytes,2,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stage) Reset() {
+	*x = Stage{}
+	mi := &file_agent_v1_agent_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stage) ProtoMessage() {}
+
+func (x *Stage) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stage.ProtoReflect.Descriptor instead.
+func (*Stage) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Stage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Stage) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
 type ReportResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One per started mark, then one per result, in order.
@@ -1450,7 +1527,7 @@ type ReportResponse struct {
 
 func (x *ReportResponse) Reset() {
 	*x = ReportResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_agent_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1539,7 @@ func (x *ReportResponse) String() string {
 func (*ReportResponse) ProtoMessage() {}
 
 func (x *ReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_agent_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1552,7 @@ func (x *ReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
 func (*ReportResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReportResponse) GetVerdicts() []*Verdict {
@@ -1495,7 +1572,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1584,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1597,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Verdict) GetRef() *AttemptRef {
@@ -1547,7 +1624,7 @@ type RenewRequest struct {
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1636,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1649,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RenewRequest) GetCsrDer() []byte {
@@ -1598,7 +1675,7 @@ type RenewResponse struct {
 
 func (x *RenewResponse) Reset() {
 	*x = RenewResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +1687,7 @@ func (x *RenewResponse) String() string {
 func (*RenewResponse) ProtoMessage() {}
 
 func (x *RenewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +1700,7 @@ func (x *RenewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
 func (*RenewResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RenewResponse) GetCertificate() *Certificate {
@@ -1645,7 +1722,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1657,7 +1734,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1670,7 +1747,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UploadRequest) GetRef() *AttemptRef {
@@ -1705,7 +1782,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1717,7 +1794,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1730,7 +1807,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UploadResponse) GetRef() *AttemptRef {
@@ -1763,7 +1840,7 @@ type AssignRequest struct {
 
 func (x *AssignRequest) Reset() {
 	*x = AssignRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1775,7 +1852,7 @@ func (x *AssignRequest) String() string {
 func (*AssignRequest) ProtoMessage() {}
 
 func (x *AssignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1788,7 +1865,7 @@ func (x *AssignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignRequest.ProtoReflect.Descriptor instead.
 func (*AssignRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AssignRequest) GetAssignments() []*Assignment {
@@ -1812,7 +1889,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +1901,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +1914,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Assignment) GetRef() *AttemptRef {
@@ -1877,7 +1954,7 @@ type AssignResponse struct {
 
 func (x *AssignResponse) Reset() {
 	*x = AssignResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1889,7 +1966,7 @@ func (x *AssignResponse) String() string {
 func (*AssignResponse) ProtoMessage() {}
 
 func (x *AssignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1902,7 +1979,7 @@ func (x *AssignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignResponse.ProtoReflect.Descriptor instead.
 func (*AssignResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AssignResponse) GetRefused() []*Refusal {
@@ -1922,7 +1999,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +2011,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +2024,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Refusal) GetRef() *AttemptRef {
@@ -1974,7 +2051,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2063,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2076,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Cancel) GetRef() *AttemptRef {
@@ -2025,7 +2102,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2114,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2127,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CancelRequest) GetCancels() []*Cancel {
@@ -2068,7 +2145,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2157,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2170,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 type CredentialsRequest struct {
@@ -2105,7 +2182,7 @@ type CredentialsRequest struct {
 
 func (x *CredentialsRequest) Reset() {
 	*x = CredentialsRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2194,7 @@ func (x *CredentialsRequest) String() string {
 func (*CredentialsRequest) ProtoMessage() {}
 
 func (x *CredentialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2207,7 @@ func (x *CredentialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialsRequest.ProtoReflect.Descriptor instead.
 func (*CredentialsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CredentialsRequest) GetRef() *AttemptRef {
@@ -2149,7 +2226,7 @@ type CredentialsResponse struct {
 
 func (x *CredentialsResponse) Reset() {
 	*x = CredentialsResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2238,7 @@ func (x *CredentialsResponse) String() string {
 func (*CredentialsResponse) ProtoMessage() {}
 
 func (x *CredentialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2251,7 @@ func (x *CredentialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialsResponse.ProtoReflect.Descriptor instead.
 func (*CredentialsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CredentialsResponse) GetCredentials() []*Credential {
@@ -2197,7 +2274,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2209,7 +2286,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2222,7 +2299,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Credential) GetServerId() string {
@@ -2263,7 +2340,7 @@ type ProbeRequest struct {
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2352,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2365,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ProbeRequest) GetServer() *v1.Server {
@@ -2316,7 +2393,7 @@ type ProbeResponse struct {
 
 func (x *ProbeResponse) Reset() {
 	*x = ProbeResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2328,7 +2405,7 @@ func (x *ProbeResponse) String() string {
 func (*ProbeResponse) ProtoMessage() {}
 
 func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2341,7 +2418,7 @@ func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
 func (*ProbeResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ProbeResponse) GetChecks() []*Check {
@@ -2379,7 +2456,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2391,7 +2468,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2404,7 +2481,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Check) GetName() string {
@@ -2454,7 +2531,7 @@ type ServerFacts struct {
 
 func (x *ServerFacts) Reset() {
 	*x = ServerFacts{}
-	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2543,7 @@ func (x *ServerFacts) String() string {
 func (*ServerFacts) ProtoMessage() {}
 
 func (x *ServerFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2556,7 @@ func (x *ServerFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFacts.ProtoReflect.Descriptor instead.
 func (*ServerFacts) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ServerFacts) GetFacts() *Facts {
@@ -2602,7 +2679,7 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\aresults\x18\x02 \x03(\v2\x10.agent.v1.ResultR\aresults\"^\n" +
 	"\aStarted\x12&\n" +
 	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\x12+\n" +
-	"\x03age\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03age\"\xfd\x02\n" +
+	"\x03age\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03age\"\xdf\x03\n" +
 	"\x06Result\x12&\n" +
 	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\x12+\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x11.agent.v1.OutcomeR\aoutcome\x12\x1b\n" +
@@ -2614,7 +2691,13 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\rdropped_bytes\x18\b \x01(\x03R\fdroppedBytes\x12+\n" +
 	"\aproblem\x18\t \x01(\v2\x11.agent.v1.ProblemR\aproblem\x12\x16\n" +
 	"\x06sha256\x18\n" +
-	" \x01(\fR\x06sha256\"?\n" +
+	" \x01(\fR\x06sha256\x12'\n" +
+	"\x06stages\x18\v \x03(\v2\x0f.agent.v1.StageR\x06stages\x12\x14\n" +
+	"\x05image\x18\f \x01(\tR\x05image\x12!\n" +
+	"\fimage_digest\x18\r \x01(\tR\vimageDigest\"R\n" +
+	"\x05Stage\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
+	"\bduration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bduration\"?\n" +
 	"\x0eReportResponse\x12-\n" +
 	"\bverdicts\x18\x01 \x03(\v2\x11.agent.v1.VerdictR\bverdicts\"[\n" +
 	"\aVerdict\x12&\n" +
@@ -2744,7 +2827,7 @@ func file_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_agent_v1_agent_proto_goTypes = []any{
 	(Phase)(0),                    // 0: agent.v1.Phase
 	(Decision)(0),                 // 1: agent.v1.Decision
@@ -2767,49 +2850,50 @@ var file_agent_v1_agent_proto_goTypes = []any{
 	(*ReportRequest)(nil),         // 18: agent.v1.ReportRequest
 	(*Started)(nil),               // 19: agent.v1.Started
 	(*Result)(nil),                // 20: agent.v1.Result
-	(*ReportResponse)(nil),        // 21: agent.v1.ReportResponse
-	(*Verdict)(nil),               // 22: agent.v1.Verdict
-	(*RenewRequest)(nil),          // 23: agent.v1.RenewRequest
-	(*RenewResponse)(nil),         // 24: agent.v1.RenewResponse
-	(*UploadRequest)(nil),         // 25: agent.v1.UploadRequest
-	(*UploadResponse)(nil),        // 26: agent.v1.UploadResponse
-	(*AssignRequest)(nil),         // 27: agent.v1.AssignRequest
-	(*Assignment)(nil),            // 28: agent.v1.Assignment
-	(*AssignResponse)(nil),        // 29: agent.v1.AssignResponse
-	(*Refusal)(nil),               // 30: agent.v1.Refusal
-	(*Cancel)(nil),                // 31: agent.v1.Cancel
-	(*CancelRequest)(nil),         // 32: agent.v1.CancelRequest
-	(*CancelResponse)(nil),        // 33: agent.v1.CancelResponse
-	(*CredentialsRequest)(nil),    // 34: agent.v1.CredentialsRequest
-	(*CredentialsResponse)(nil),   // 35: agent.v1.CredentialsResponse
-	(*Credential)(nil),            // 36: agent.v1.Credential
-	(*ProbeRequest)(nil),          // 37: agent.v1.ProbeRequest
-	(*ProbeResponse)(nil),         // 38: agent.v1.ProbeResponse
-	(*Check)(nil),                 // 39: agent.v1.Check
-	(*ServerFacts)(nil),           // 40: agent.v1.ServerFacts
-	nil,                           // 41: agent.v1.EnrolRequest.LabelsEntry
-	nil,                           // 42: agent.v1.Facts.InterpretersEntry
-	nil,                           // 43: agent.v1.HelloRequest.LabelsEntry
-	nil,                           // 44: agent.v1.Assignment.SecretEnvEntry
-	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 46: google.protobuf.Duration
-	(*v1.Server)(nil),             // 47: runner.v1.Server
+	(*Stage)(nil),                 // 21: agent.v1.Stage
+	(*ReportResponse)(nil),        // 22: agent.v1.ReportResponse
+	(*Verdict)(nil),               // 23: agent.v1.Verdict
+	(*RenewRequest)(nil),          // 24: agent.v1.RenewRequest
+	(*RenewResponse)(nil),         // 25: agent.v1.RenewResponse
+	(*UploadRequest)(nil),         // 26: agent.v1.UploadRequest
+	(*UploadResponse)(nil),        // 27: agent.v1.UploadResponse
+	(*AssignRequest)(nil),         // 28: agent.v1.AssignRequest
+	(*Assignment)(nil),            // 29: agent.v1.Assignment
+	(*AssignResponse)(nil),        // 30: agent.v1.AssignResponse
+	(*Refusal)(nil),               // 31: agent.v1.Refusal
+	(*Cancel)(nil),                // 32: agent.v1.Cancel
+	(*CancelRequest)(nil),         // 33: agent.v1.CancelRequest
+	(*CancelResponse)(nil),        // 34: agent.v1.CancelResponse
+	(*CredentialsRequest)(nil),    // 35: agent.v1.CredentialsRequest
+	(*CredentialsResponse)(nil),   // 36: agent.v1.CredentialsResponse
+	(*Credential)(nil),            // 37: agent.v1.Credential
+	(*ProbeRequest)(nil),          // 38: agent.v1.ProbeRequest
+	(*ProbeResponse)(nil),         // 39: agent.v1.ProbeResponse
+	(*Check)(nil),                 // 40: agent.v1.Check
+	(*ServerFacts)(nil),           // 41: agent.v1.ServerFacts
+	nil,                           // 42: agent.v1.EnrolRequest.LabelsEntry
+	nil,                           // 43: agent.v1.Facts.InterpretersEntry
+	nil,                           // 44: agent.v1.HelloRequest.LabelsEntry
+	nil,                           // 45: agent.v1.Assignment.SecretEnvEntry
+	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 47: google.protobuf.Duration
+	(*v1.Server)(nil),             // 48: runner.v1.Server
 }
 var file_agent_v1_agent_proto_depIdxs = []int32{
-	41, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
+	42, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
 	9,  // 1: agent.v1.EnrolRequest.facts:type_name -> agent.v1.Facts
 	8,  // 2: agent.v1.EnrolResponse.certificate:type_name -> agent.v1.Certificate
-	45, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	42, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
-	43, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
+	46, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	43, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
+	44, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
 	9,  // 6: agent.v1.HelloRequest.facts:type_name -> agent.v1.Facts
 	11, // 7: agent.v1.HelloRequest.held:type_name -> agent.v1.Held
 	4,  // 8: agent.v1.Held.ref:type_name -> agent.v1.AttemptRef
 	0,  // 9: agent.v1.Held.phase:type_name -> agent.v1.Phase
-	46, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
+	47, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
 	4,  // 11: agent.v1.HelloResponse.drop:type_name -> agent.v1.AttemptRef
 	4,  // 12: agent.v1.HeartbeatRequest.held:type_name -> agent.v1.AttemptRef
-	31, // 13: agent.v1.HeartbeatResponse.cancel:type_name -> agent.v1.Cancel
+	32, // 13: agent.v1.HeartbeatResponse.cancel:type_name -> agent.v1.Cancel
 	4,  // 14: agent.v1.HeartbeatResponse.drop:type_name -> agent.v1.AttemptRef
 	4,  // 15: agent.v1.AcceptRequest.attempts:type_name -> agent.v1.AttemptRef
 	17, // 16: agent.v1.AcceptResponse.grants:type_name -> agent.v1.Grant
@@ -2818,64 +2902,66 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	19, // 19: agent.v1.ReportRequest.started:type_name -> agent.v1.Started
 	20, // 20: agent.v1.ReportRequest.results:type_name -> agent.v1.Result
 	4,  // 21: agent.v1.Started.ref:type_name -> agent.v1.AttemptRef
-	46, // 22: agent.v1.Started.age:type_name -> google.protobuf.Duration
+	47, // 22: agent.v1.Started.age:type_name -> google.protobuf.Duration
 	4,  // 23: agent.v1.Result.ref:type_name -> agent.v1.AttemptRef
 	2,  // 24: agent.v1.Result.outcome:type_name -> agent.v1.Outcome
-	46, // 25: agent.v1.Result.duration:type_name -> google.protobuf.Duration
-	46, // 26: agent.v1.Result.age:type_name -> google.protobuf.Duration
+	47, // 25: agent.v1.Result.duration:type_name -> google.protobuf.Duration
+	47, // 26: agent.v1.Result.age:type_name -> google.protobuf.Duration
 	5,  // 27: agent.v1.Result.problem:type_name -> agent.v1.Problem
-	22, // 28: agent.v1.ReportResponse.verdicts:type_name -> agent.v1.Verdict
-	4,  // 29: agent.v1.Verdict.ref:type_name -> agent.v1.AttemptRef
-	3,  // 30: agent.v1.Verdict.answer:type_name -> agent.v1.Answer
-	8,  // 31: agent.v1.RenewResponse.certificate:type_name -> agent.v1.Certificate
-	4,  // 32: agent.v1.UploadRequest.ref:type_name -> agent.v1.AttemptRef
-	4,  // 33: agent.v1.UploadResponse.ref:type_name -> agent.v1.AttemptRef
-	3,  // 34: agent.v1.UploadResponse.answer:type_name -> agent.v1.Answer
-	28, // 35: agent.v1.AssignRequest.assignments:type_name -> agent.v1.Assignment
-	4,  // 36: agent.v1.Assignment.ref:type_name -> agent.v1.AttemptRef
-	44, // 37: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
-	30, // 38: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
-	4,  // 39: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
-	5,  // 40: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
-	4,  // 41: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
-	46, // 42: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
-	31, // 43: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
-	4,  // 44: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
-	36, // 45: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
-	47, // 46: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
-	36, // 47: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
-	39, // 48: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
-	40, // 49: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
-	46, // 50: agent.v1.Check.took:type_name -> google.protobuf.Duration
-	5,  // 51: agent.v1.Check.problem:type_name -> agent.v1.Problem
-	9,  // 52: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
-	6,  // 53: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
-	10, // 54: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
-	13, // 55: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
-	15, // 56: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
-	18, // 57: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
-	23, // 58: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
-	34, // 59: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
-	25, // 60: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
-	27, // 61: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
-	32, // 62: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
-	37, // 63: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
-	7,  // 64: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
-	12, // 65: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
-	14, // 66: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
-	16, // 67: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
-	21, // 68: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
-	24, // 69: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
-	35, // 70: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
-	26, // 71: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
-	29, // 72: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
-	33, // 73: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
-	38, // 74: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
-	64, // [64:75] is the sub-list for method output_type
-	53, // [53:64] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	21, // 28: agent.v1.Result.stages:type_name -> agent.v1.Stage
+	47, // 29: agent.v1.Stage.duration:type_name -> google.protobuf.Duration
+	23, // 30: agent.v1.ReportResponse.verdicts:type_name -> agent.v1.Verdict
+	4,  // 31: agent.v1.Verdict.ref:type_name -> agent.v1.AttemptRef
+	3,  // 32: agent.v1.Verdict.answer:type_name -> agent.v1.Answer
+	8,  // 33: agent.v1.RenewResponse.certificate:type_name -> agent.v1.Certificate
+	4,  // 34: agent.v1.UploadRequest.ref:type_name -> agent.v1.AttemptRef
+	4,  // 35: agent.v1.UploadResponse.ref:type_name -> agent.v1.AttemptRef
+	3,  // 36: agent.v1.UploadResponse.answer:type_name -> agent.v1.Answer
+	29, // 37: agent.v1.AssignRequest.assignments:type_name -> agent.v1.Assignment
+	4,  // 38: agent.v1.Assignment.ref:type_name -> agent.v1.AttemptRef
+	45, // 39: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
+	31, // 40: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
+	4,  // 41: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
+	5,  // 42: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
+	4,  // 43: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
+	47, // 44: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	32, // 45: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
+	4,  // 46: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
+	37, // 47: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
+	48, // 48: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
+	37, // 49: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
+	40, // 50: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
+	41, // 51: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
+	47, // 52: agent.v1.Check.took:type_name -> google.protobuf.Duration
+	5,  // 53: agent.v1.Check.problem:type_name -> agent.v1.Problem
+	9,  // 54: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
+	6,  // 55: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
+	10, // 56: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
+	13, // 57: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
+	15, // 58: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
+	18, // 59: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
+	24, // 60: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
+	35, // 61: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
+	26, // 62: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
+	28, // 63: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
+	33, // 64: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
+	38, // 65: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
+	7,  // 66: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
+	12, // 67: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
+	14, // 68: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
+	16, // 69: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
+	22, // 70: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
+	25, // 71: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
+	36, // 72: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
+	27, // 73: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
+	30, // 74: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
+	34, // 75: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
+	39, // 76: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
+	66, // [66:77] is the sub-list for method output_type
+	55, // [55:66] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_agent_v1_agent_proto_init() }
@@ -2889,7 +2975,7 @@ func file_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_v1_agent_proto_rawDesc), len(file_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   41,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

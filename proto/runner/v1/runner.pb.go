@@ -274,9 +274,10 @@ func (x *Server) GetJump() *Server {
 // Container is the Docker container that an attempt runs in.
 type Container struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Image         string                 `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`     // reference
+	Image         string                 `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`     // reference; empty for the host's own of the script's language
 	Pull          string                 `protobuf:"bytes,2,opt,name=pull,proto3" json:"pull,omitempty"`       // missing, always, never
 	Network       string                 `protobuf:"bytes,3,opt,name=network,proto3" json:"network,omitempty"` // bridge, none, or the name of a network
+	Mounts        []string               `protobuf:"bytes,4,rep,name=mounts,proto3" json:"mounts,omitempty"`   // names of mounts that the agent's policy offers
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -330,6 +331,13 @@ func (x *Container) GetNetwork() string {
 		return x.Network
 	}
 	return ""
+}
+
+func (x *Container) GetMounts() []string {
+	if x != nil {
+		return x.Mounts
+	}
+	return nil
 }
 
 // Limits are what an attempt may use. Zero is the executor's default.
@@ -1054,11 +1062,12 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04user\x18\x04 \x01(\tR\x04user\x12\x19\n" +
 	"\bhost_key\x18\x05 \x01(\fR\ahostKey\x12%\n" +
-	"\x04jump\x18\x06 \x01(\v2\x11.runner.v1.ServerR\x04jump\"O\n" +
+	"\x04jump\x18\x06 \x01(\v2\x11.runner.v1.ServerR\x04jump\"g\n" +
 	"\tContainer\x12\x14\n" +
 	"\x05image\x18\x01 \x01(\tR\x05image\x12\x12\n" +
 	"\x04pull\x18\x02 \x01(\tR\x04pull\x12\x18\n" +
-	"\anetwork\x18\x03 \x01(\tR\anetwork\"\xb0\x01\n" +
+	"\anetwork\x18\x03 \x01(\tR\anetwork\x12\x16\n" +
+	"\x06mounts\x18\x04 \x03(\tR\x06mounts\"\xb0\x01\n" +
 	"\x06Limits\x12!\n" +
 	"\fmemory_bytes\x18\x01 \x01(\x03R\vmemoryBytes\x12\x1d\n" +
 	"\n" +

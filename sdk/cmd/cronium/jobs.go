@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,7 +98,7 @@ func (j *jobsGetCmd) Run(a *app) error {
 func (a *app) showJob(j client.Job) {
 	target, retries, container := "", "", ""
 	if c := j.Spec.Container; c != nil {
-		container = screen.Name(c.Image)
+		container = screen.Name(cmp.Or(c.Image, "the host's image for "+j.Spec.Script.Language))
 	}
 	if j.Spec.Target != nil {
 		target = labels(j.Spec.Target.Labels)

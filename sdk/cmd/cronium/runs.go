@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/cronium/cronium/sdk/client"
 	"github.com/cronium/cronium/sdk/cmd/cronium/internal/screen"
@@ -160,7 +161,7 @@ func (a *app) showRun(r client.Run) {
 	a.fields("run", screen.Name(r.ID), "job", fmt.Sprintf("%s (version %d)", screen.Name(r.Job), r.JobVersion), "state", a.painted(r.State),
 		"waits for", reason, "outcome", outcome, "exit code", code, "started by", screen.Name(origin(r.RunSummary)), "inputs", labels(inputs),
 		"created", a.moment(r.CreatedAt), "started", blank(a.when(r.StartedAt)), "finished", blank(a.when(r.FinishedAt)), "took", took,
-		"page", a.link("runs", r.ID))
+		"image", image(r), "stages", stages(r), "page", a.link("runs", r.ID))
 	if len(r.Attempts) == 0 {
 		return
 	}
@@ -175,6 +176,30 @@ func (a *app) showRun(r client.Run) {
 	a.Printf("\n")
 	a.Table(a.timed([]column{{Title: "attempt", Right: true}, {Title: "host", Flex: true}, {Title: "state"}, {Title: "outcome", Flex: true},
 		{Title: "started"}, {Title: "finished"}, {Title: "log", Right: true}}), rows, a.Wide)
+}
+
+// image is what the last attempt ran in.
+func image(r client.Run) string {
+	if len(r.Attempts) == 0 {
+		return ""
+	}
+	t := r.Attempts[len(r.Attempts)-1]
+	if t.Image == "" || t.ImageDigest == "" || strings.HasSuffix(t.Image, "@"+t.ImageDigest) {
+		return screen.Name(t.Image)
+	}
+	return screen.Name(t.Image + " @ " + t.ImageDigest)
+}
+
+// stages are how long each part of the last attempt took.
+func stages(r client.Run) string {
+	if len(r.Attempts) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, s := range r.Attempts[len(r.Attempts)-1].Stages {
+		parts = append(parts, screen.Name(s.Name)+" "+spent(time.Duration(s.DurationMS)*time.Millisecond))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func blank(c cell) string {

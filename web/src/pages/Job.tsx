@@ -186,7 +186,7 @@ function Summary({ job }: { job: JobShape }) {
           {spec.container && (
             <>
               <dt>{t('job.container')}</dt>
-              <dd className={css.mono}>{spec.container.image}</dd>
+              <dd className={css.mono}>{spec.container.image ?? t('job.container_default')}</dd>
             </>
           )}
           <dt>{t('job.timeout')}</dt>

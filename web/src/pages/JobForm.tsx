@@ -251,10 +251,15 @@ function Container({
   );
   return (
     <Section title={t('job.container')} help={t('edit.container_help')}>
+      <Checkbox
+        label={t('edit.contained')}
+        checked={draft.contained}
+        onChange={(e) => change({ contained: e.currentTarget.checked })}
+      />
       <div className={form.pair}>
-        {field('image', 'spec.container.image', 'python:3.12-slim')}
-        {draft.image.trim() !== '' && (
+        {draft.contained && (
           <>
+            {field('image', 'spec.container.image', t('edit.image_default'))}
             <NativeSelect
               label={t('edit.pull')}
               data={(['missing', 'always', 'never'] as const).map((value) => ({

@@ -322,6 +322,19 @@ function Attempts({ run }: { run: RunShape }) {
                 {duration(Date.parse(a.finished_at) - Date.parse(a.started_at))}
               </Fact>
             )}
+            {a.image && (
+              <Fact name={t('run.image')}>
+                <span className={ui.mono} style={{ overflowWrap: 'anywhere' }}>
+                  {a.image}
+                  {a.image_digest && !a.image.endsWith(a.image_digest) ? ` @ ${a.image_digest}` : ''}
+                </span>
+              </Fact>
+            )}
+            {a.stages && (
+              <Fact name={t('run.stages')}>
+                {a.stages.map((s) => `${t(`run.stage.${s.name}`)} ${duration(s.duration_ms)}`).join(' · ')}
+              </Fact>
+            )}
             <Fact name={t('run.log_size')}>
               {size(a.log_bytes)}
               {a.dropped_bytes > 0 ? ` · ${t('run.dropped', { size: size(a.dropped_bytes) })}` : ''}

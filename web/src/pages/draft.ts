@@ -49,8 +49,12 @@ export interface JobDraft {
   /** Which outcomes are retried; the form has no field for it. */
   retryOn?: Retries['on'];
   delay: string;
-  /** Empty: a process of the host. */
+  /** Else it is a process of the host. */
+  contained: boolean;
+  /** Empty: the host's image for the language. */
   image: string;
+  /** Names of the host's mounts; the form has no field for them. */
+  mounts?: Container['mounts'];
   pull: NonNullable<Container['pull']>;
   network: string;
   memory: string;
@@ -68,6 +72,7 @@ export const starters: Record<Language, string> = {
 };
 
 const noContainer = {
+  contained: false,
   image: '',
   pull: 'missing' as const,
   network: 'bridge',
@@ -138,7 +143,9 @@ export function fromJob(job: Job): JobDraft {
     backoff: spec.retries?.backoff ?? 'exponential',
     retryOn: spec.retries?.on,
     delay: spec.retries?.delay ?? '',
+    contained: spec.container !== undefined,
     image: spec.container?.image ?? '',
+    mounts: spec.container?.mounts,
     pull: spec.container?.pull ?? 'missing',
     network: spec.container?.network ?? 'bridge',
     memory: spec.limits?.memory ?? '',
@@ -178,8 +185,8 @@ const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
 const amount = (v: string) => (v.trim() === '' ? undefined : Number.isNaN(Number(v)) ? -1 : Number(v));
 
 function containerOf(d: JobDraft): Definition['spec']['container'] {
-  if (text(d.image) === undefined || d.language === 'http') return undefined;
-  return { image: d.image.trim(), pull: d.pull, network: text(d.network) };
+  if (!d.contained || d.language === 'http') return undefined;
+  return { image: text(d.image), pull: d.pull, network: text(d.network), mounts: d.mounts };
 }
 
 function limitsOf(d: JobDraft): Definition['spec']['limits'] {

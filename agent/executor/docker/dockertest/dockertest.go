@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 )
@@ -29,6 +30,7 @@ type Engine struct {
 	Client *client.Client
 
 	dir  string
+	args []string // of dockerd, besides ours
 	log  bytes.Buffer
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -45,13 +47,25 @@ func Start(t testing.TB) *Engine {
 	mu.Lock()
 	defer mu.Unlock()
 	if shared == nil {
-		e, err := start(context.WithoutCancel(t.Context()))
+		e, err := start(context.WithoutCancel(t.Context()), writeRootFS)
 		if err != nil {
 			t.Fatalf("start a Docker engine (make install-test installs it): %v", err)
 		}
 		shared = e
 	}
 	return shared
+}
+
+// New returns an engine of the test's own, for tests that restart it. args are
+// further arguments of dockerd, such as --live-restore.
+func New(t testing.TB, args ...string) *Engine {
+	t.Helper()
+	e, err := start(context.WithoutCancel(t.Context()), writeSmallRootFS, args...)
+	if err != nil {
+		t.Fatalf("start a Docker engine (make install-test installs it): %v", err)
+	}
+	t.Cleanup(e.stop)
+	return e
 }
 
 // Stop ends the engine, if one was started; call it at the end of TestMain.
@@ -64,19 +78,19 @@ func Stop() {
 	}
 }
 
-func start(ctx context.Context) (*Engine, error) {
+func start(ctx context.Context, files func(io.Writer) error, args ...string) (*Engine, error) {
 	dir, err := os.MkdirTemp("/var/tmp", "cronium-docker-")
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{dir: dir, Host: "unix://" + filepath.Join(dir, "docker.sock")}
+	e := &Engine{dir: dir, args: args, Host: "unix://" + filepath.Join(dir, "docker.sock")}
 	if err := e.run(); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
 	if e.Client, err = client.NewClientWithOpts(client.WithHost(e.Host), client.WithAPIVersionNegotiation()); err == nil {
 		if err = e.await(ctx); err == nil {
-			err = e.load(ctx)
+			err = e.load(ctx, files)
 		}
 	}
 	if err != nil {
@@ -89,8 +103,9 @@ func start(ctx context.Context) (*Engine, error) {
 // run starts dockerd. It makes no bridge and touches no firewall: test containers
 // have no network, or the host's.
 func (e *Engine) run() error {
-	e.cmd = exec.Command("dockerd", "--host", e.Host, "--data-root", filepath.Join(e.dir, "data"), "--exec-root", filepath.Join(e.dir, "exec"), //nolint:noctx // ended by stop
-		"--pidfile", filepath.Join(e.dir, "pid"), "--bridge=none", "--iptables=false", "--ip6tables=false", "--log-level=warn")
+	e.cmd = exec.Command("dockerd", append([]string{"--host", e.Host, "--data-root", filepath.Join(e.dir, "data"), //nolint:noctx // ended by stop
+		"--exec-root", filepath.Join(e.dir, "exec"), "--pidfile", filepath.Join(e.dir, "pid"), "--bridge=none", "--iptables=false", "--ip6tables=false",
+		"--log-level=warn"}, e.args...)...)
 	e.cmd.Stdout, e.cmd.Stderr = &e.log, &e.log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := e.cmd.Start(); err != nil {
@@ -123,9 +138,9 @@ func (e *Engine) await(ctx context.Context) error {
 }
 
 // load imports the test image.
-func (e *Engine) load(ctx context.Context) error {
+func (e *Engine) load(ctx context.Context, files func(io.Writer) error) error {
 	reader, writer := io.Pipe()
-	go func() { writer.CloseWithError(writeRootFS(writer)) }()
+	go func() { writer.CloseWithError(files(writer)) }()
 	report, err := e.Client.ImageImport(ctx, image.ImportSource{Source: reader, SourceName: "-"}, Image,
 		image.ImportOptions{Changes: []string{"ENV PATH=/usr/bin:/bin"}})
 	if err != nil {
@@ -139,22 +154,38 @@ func (e *Engine) load(ctx context.Context) error {
 	return err
 }
 
-// Restart kills dockerd, which takes its containers along or not as it pleases, and
-// starts it again.
-func (e *Engine) Restart(t testing.TB) {
+// removeAll removes the containers: with --live-restore they outlive the engine.
+func (e *Engine) removeAll() {
+	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second) //nolint:forbidigo // the end of a test
+	defer stop()
+	list, err := e.Client.ContainerList(ctx, container.ListOptions{All: true})
+	if err != nil {
+		return
+	}
+	for _, c := range list {
+		_ = e.Client.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true})
+	}
+}
+
+// Restart ends dockerd with a signal and starts it again.
+func (e *Engine) Restart(t testing.TB, signal syscall.Signal) {
 	t.Helper()
-	_ = e.cmd.Process.Signal(syscall.SIGTERM)
+	_ = e.cmd.Process.Signal(signal)
 	<-e.done
+	// Left by SIGKILL. A containerd that nobody has reaped passes for a living one.
+	_ = os.Remove(filepath.Join(e.dir, "pid"))
+	_ = os.Remove(filepath.Join(e.dir, "exec", "containerd", "containerd.pid"))
 	if err := e.run(); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.await(t.Context()); err != nil {
-		t.Fatalf("restart dockerd: %v", err)
+		t.Fatalf("restart dockerd after %v: %v\n%s", signal, err, e.log.String())
 	}
 }
 
 func (e *Engine) stop() {
 	if e.Client != nil {
+		e.removeAll()
 		_ = e.Client.Close()
 	}
 	_ = e.cmd.Process.Signal(syscall.SIGTERM)

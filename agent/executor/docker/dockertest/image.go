@@ -20,6 +20,15 @@ var programs = []string{"bash", "python3", "node", "base64", "cat", "cut", "dd",
 // there is no registry to pull from. Debian's own python3 is taken, whose library
 // is in one place.
 func writeRootFS(w io.Writer) error {
+	return writeFiles(w, programs, []string{"/usr/lib/python3", "/usr/lib/python3.11", "/usr/lib/python3.12", "/usr/lib/python3.13"})
+}
+
+// writeSmallRootFS is the same with bash alone, in a tenth of the time.
+func writeSmallRootFS(w io.Writer) error {
+	return writeFiles(w, []string{"bash", "cat", "head", "id", "ls", "sleep", "touch"}, nil)
+}
+
+func writeFiles(w io.Writer, programs, trees []string) error {
 	tw := tar.NewWriter(w)
 	r := rootFS{tw: tw, seen: map[string]bool{}}
 	for _, name := range programs {
@@ -27,7 +36,7 @@ func writeRootFS(w io.Writer) error {
 			return err
 		}
 	}
-	for _, dir := range []string{"/usr/lib/python3", "/usr/lib/python3.11", "/usr/lib/python3.12", "/usr/lib/python3.13"} {
+	for _, dir := range trees {
 		if err := r.tree(dir); err != nil {
 			return err
 		}

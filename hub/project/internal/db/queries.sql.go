@@ -11,6 +11,25 @@ import (
 	"github.com/google/uuid"
 )
 
+const addImages = `-- name: AddImages :exec
+insert into project_images (project_id, position, pattern)
+select $1::uuid, t.position, t.pattern from unnest($2::text[]) with ordinality t (pattern, position)
+`
+
+func (q *Queries) AddImages(ctx context.Context, projectID uuid.UUID, patterns []string) error {
+	_, err := q.db.Exec(ctx, addImages, projectID, patterns)
+	return err
+}
+
+const clearImages = `-- name: ClearImages :exec
+delete from project_images where project_id = $1
+`
+
+func (q *Queries) ClearImages(ctx context.Context, projectID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, clearImages, projectID)
+	return err
+}
+
 const ensureProject = `-- name: EnsureProject :exec
 insert into projects (id, slug, name) values ($1, $2, $3) on conflict (slug) do nothing
 `
@@ -27,6 +46,39 @@ on conflict (project_id, user_id) do update set role = excluded.role
 
 func (q *Queries) Grant(ctx context.Context, projectID uuid.UUID, userID uuid.UUID, role string) error {
 	_, err := q.db.Exec(ctx, grant, projectID, userID, role)
+	return err
+}
+
+const images = `-- name: Images :many
+select pattern from project_images where project_id = $1 order by position
+`
+
+func (q *Queries) Images(ctx context.Context, projectID uuid.UUID) ([]string, error) {
+	rows, err := q.db.Query(ctx, images, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var pattern string
+		if err := rows.Scan(&pattern); err != nil {
+			return nil, err
+		}
+		items = append(items, pattern)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockProject = `-- name: LockProject :exec
+select 1 from projects where id = $1 for update
+`
+
+func (q *Queries) LockProject(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, lockProject, id)
 	return err
 }
 

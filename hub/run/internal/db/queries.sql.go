@@ -102,7 +102,7 @@ func (q *Queries) AllByAgent(ctx context.Context) ([]AllByAgentRow, error) {
 
 const attempts = `-- name: Attempts :many
 select t.attempt, t.agent_id, t.fence, t.state, t.outcome, t.exit_code, t.signal, t.assigned_at, t.accepted_at, t.started_at,
-    t.finished_at, t.problem, t.log_bytes, t.dropped_bytes, t.late
+    t.finished_at, t.problem, t.ran, t.log_bytes, t.dropped_bytes, t.late
 from attempts t
 where t.run_id = $1
 order by t.attempt
@@ -121,6 +121,7 @@ type AttemptsRow struct {
 	StartedAt    *time.Time
 	FinishedAt   time.Time
 	Problem      json.RawMessage
+	Ran          json.RawMessage
 	LogBytes     int64
 	DroppedBytes int64
 	Late         bool
@@ -148,6 +149,7 @@ func (q *Queries) Attempts(ctx context.Context, runID uuid.UUID) ([]AttemptsRow,
 			&i.StartedAt,
 			&i.FinishedAt,
 			&i.Problem,
+			&i.Ran,
 			&i.LogBytes,
 			&i.DroppedBytes,
 			&i.Late,
@@ -507,11 +509,11 @@ with asked as (
         unnest($5::text[]) as outcome, unnest($6::int[]) as exit_code, unnest($7::text[]) as signal,
         unnest($8::float8[]) as age_s, unnest($9::float8[]) as duration_s,
         unnest($10::bigint[]) as log_bytes, unnest($11::bigint[]) as dropped_bytes,
-        unnest($12::text[]) as problem, unnest($13::bytea[]) as sha256
+        unnest($12::text[]) as problem, unnest($13::text[]) as ran, unnest($14::bytea[]) as sha256
 )
 update attempts t
 set late = true, outcome = a.outcome, exit_code = nullif(a.exit_code, -1), signal = a.signal, log_bytes = a.log_bytes,
-    dropped_bytes = a.dropped_bytes, problem = nullif(a.problem, '')::jsonb, result_sha256 = a.sha256,
+    dropped_bytes = a.dropped_bytes, problem = nullif(a.problem, '')::jsonb, ran = nullif(a.ran, '')::jsonb, result_sha256 = a.sha256,
     started_at = coalesce(t.started_at, case when a.duration_s > 0
         then greatest(now() - make_interval(secs => a.age_s + a.duration_s), t.assigned_at) end),
     finished_at = greatest(now() - make_interval(secs => a.age_s), coalesce(t.started_at, t.assigned_at))
@@ -534,6 +536,7 @@ type KeepLateParams struct {
 	LogsBytes     []int64
 	DroppedsBytes []int64
 	Problems      []string
+	Rans          []string
 	Sha256s       [][]byte
 }
 
@@ -557,6 +560,7 @@ func (q *Queries) KeepLate(ctx context.Context, arg KeepLateParams) ([]KeepLateR
 		arg.LogsBytes,
 		arg.DroppedsBytes,
 		arg.Problems,
+		arg.Rans,
 		arg.Sha256s,
 	)
 	if err != nil {
@@ -1321,21 +1325,21 @@ with asked as (
         unnest($11::int[]) as exit_code, unnest($12::text[]) as signal,
         unnest($13::float8[]) as age_s, unnest($14::float8[]) as duration_s,
         unnest($15::bigint[]) as log_bytes, unnest($16::bigint[]) as dropped_bytes,
-        unnest($17::text[]) as problem, unnest($18::bytea[]) as sha256
+        unnest($17::text[]) as problem, unnest($18::text[]) as ran, unnest($19::bytea[]) as sha256
 ), old as (
     select q.run_id, q.agent_id, q.fence, q.agent_epoch, q.assigned_at, q.accepted_at, q.started_at, q.attempt,
         a.attempt_state, a.outcome, a.delay_s, a.retried, a.missed, a.reason, a.reason_detail, a.exit_code, a.signal, a.duration_s,
-        a.log_bytes, a.dropped_bytes, a.problem, a.sha256,
+        a.log_bytes, a.dropped_bytes, a.problem, a.ran, a.sha256,
         greatest(now() - make_interval(secs => a.age_s), coalesce(q.started_at, q.assigned_at))::timestamptz as finished_at
     from run_queue q join asked a on q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence
-    where q.state = any ($19::text[])
+    where q.state = any ($20::text[])
 ), kept as (
     insert into attempts (run_id, agent_id, fence, agent_epoch, assigned_at, accepted_at, started_at, finished_at, log_bytes, dropped_bytes,
-        attempt, exit_code, state, outcome, signal, problem, result_sha256)
+        attempt, exit_code, state, outcome, signal, problem, ran, result_sha256)
     select o.run_id, o.agent_id, o.fence, o.agent_epoch, o.assigned_at, o.accepted_at,
         case when o.duration_s > 0 then coalesce(o.started_at, greatest(o.finished_at - make_interval(secs => o.duration_s), o.assigned_at)) else o.started_at end,
         o.finished_at, o.log_bytes, o.dropped_bytes,
-        o.attempt, nullif(o.exit_code, -1), o.attempt_state, nullif(o.outcome, ''), o.signal, nullif(o.problem, '')::jsonb, nullif(o.sha256, ''::bytea)
+        o.attempt, nullif(o.exit_code, -1), o.attempt_state, nullif(o.outcome, ''), o.signal, nullif(o.problem, '')::jsonb, nullif(o.ran, '')::jsonb, nullif(o.sha256, ''::bytea)
     from old o
 )
 update run_queue q
@@ -1365,6 +1369,7 @@ type RequeueParams struct {
 	LogsBytes     []int64
 	DroppedsBytes []int64
 	Problems      []string
+	Rans          []string
 	Sha256s       [][]byte
 	FromStates    []string
 }
@@ -1390,6 +1395,7 @@ func (q *Queries) Requeue(ctx context.Context, arg RequeueParams) ([]uuid.UUID, 
 		arg.LogsBytes,
 		arg.DroppedsBytes,
 		arg.Problems,
+		arg.Rans,
 		arg.Sha256s,
 		arg.FromStates,
 	)
@@ -1490,27 +1496,27 @@ with asked as (
         unnest($10::int[]) as exit_code, unnest($11::text[]) as signal,
         unnest($12::float8[]) as age_s, unnest($13::float8[]) as duration_s,
         unnest($14::bigint[]) as log_bytes, unnest($15::bigint[]) as dropped_bytes,
-        unnest($16::text[]) as problem, unnest($17::bytea[]) as sha256
+        unnest($16::text[]) as problem, unnest($17::text[]) as ran, unnest($18::bytea[]) as sha256
 ), gone as (
     delete from run_queue q using asked a
     where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence
-      and ($18::uuid is null or q.agent_id = $18::uuid) and q.state = any ($19::text[])
+      and ($19::uuid is null or q.agent_id = $19::uuid) and q.state = any ($20::text[])
     returning q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.assigned_at, q.accepted_at, q.started_at, q.misses, q.cancel_by
 ), ended as (
     select g.run_id, g.attempt, g.fence, g.agent_id, g.agent_epoch, g.assigned_at, g.accepted_at, g.started_at, g.misses, g.cancel_by,
         a.state, a.attempt_state, a.outcome, a.code, a.detail, a.hint, a.exit_code, a.signal, a.duration_s,
-        a.log_bytes, a.dropped_bytes, a.problem, a.sha256,
+        a.log_bytes, a.dropped_bytes, a.problem, a.ran, a.sha256,
         greatest(now() - make_interval(secs => a.age_s), coalesce(g.started_at, g.assigned_at))::timestamptz as finished_at
     from gone g join asked a on a.run_id = g.run_id
 ), done as (
-    select e.run_id, e.attempt, e.fence, e.agent_id, e.agent_epoch, e.assigned_at, e.accepted_at, e.started_at, e.misses, e.cancel_by, e.state, e.attempt_state, e.outcome, e.code, e.detail, e.hint, e.exit_code, e.signal, e.duration_s, e.log_bytes, e.dropped_bytes, e.problem, e.sha256, e.finished_at, case when e.duration_s > 0 then coalesce(e.started_at, greatest(e.finished_at - make_interval(secs => e.duration_s), e.assigned_at))
+    select e.run_id, e.attempt, e.fence, e.agent_id, e.agent_epoch, e.assigned_at, e.accepted_at, e.started_at, e.misses, e.cancel_by, e.state, e.attempt_state, e.outcome, e.code, e.detail, e.hint, e.exit_code, e.signal, e.duration_s, e.log_bytes, e.dropped_bytes, e.problem, e.ran, e.sha256, e.finished_at, case when e.duration_s > 0 then coalesce(e.started_at, greatest(e.finished_at - make_interval(secs => e.duration_s), e.assigned_at))
         else e.started_at end as began_at
     from ended e
 ), kept as (
     insert into attempts (run_id, agent_id, fence, agent_epoch, assigned_at, accepted_at, started_at, finished_at, log_bytes, dropped_bytes,
-        attempt, exit_code, state, outcome, signal, problem, result_sha256)
+        attempt, exit_code, state, outcome, signal, problem, ran, result_sha256)
     select d.run_id, d.agent_id, d.fence, d.agent_epoch, d.assigned_at, d.accepted_at, d.began_at, d.finished_at, d.log_bytes, d.dropped_bytes,
-        d.attempt, nullif(d.exit_code, -1), d.attempt_state, nullif(d.outcome, ''), d.signal, nullif(d.problem, '')::jsonb, nullif(d.sha256, ''::bytea)
+        d.attempt, nullif(d.exit_code, -1), d.attempt_state, nullif(d.outcome, ''), d.signal, nullif(d.problem, '')::jsonb, nullif(d.ran, '')::jsonb, nullif(d.sha256, ''::bytea)
     from done d
     where d.agent_id is not null
 )
@@ -1540,6 +1546,7 @@ type SettleParams struct {
 	LogsBytes     []int64
 	DroppedsBytes []int64
 	Problems      []string
+	Rans          []string
 	Sha256s       [][]byte
 	AgentID       *uuid.UUID
 	FromStates    []string
@@ -1571,6 +1578,7 @@ func (q *Queries) Settle(ctx context.Context, arg SettleParams) ([]SettleRow, er
 		arg.LogsBytes,
 		arg.DroppedsBytes,
 		arg.Problems,
+		arg.Rans,
 		arg.Sha256s,
 		arg.AgentID,
 		arg.FromStates,
