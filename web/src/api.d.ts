@@ -447,6 +447,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the settings of a project
+         * @description Needs project:read.
+         */
+        get: operations["getProjectSettings"];
+        /**
+         * Replace the settings of a project
+         * @description Needs project:edit.
+         */
+        put: operations["putProjectSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules/preview": {
         parameters: {
             query?: never;
@@ -535,6 +559,16 @@ export interface components {
             /** Format: date-time */
             finished_at?: string;
             host: string;
+            /**
+             * @description The reference that its container was made of
+             * @example debian:12
+             */
+            image?: string;
+            /**
+             * @description Which image that was: the registry's digest, or the id of an image that is from no registry
+             * @example sha256:9f1d…
+             */
+            image_digest?: string;
             /** @description It reported after the run had gone on without it */
             late: boolean;
             /** Format: int64 */
@@ -542,6 +576,8 @@ export interface components {
             outcome?: string;
             problem?: components["schemas"]["RunOutcome"];
             signal?: string;
+            /** @description How long each part took, in order, once it has ended */
+            stages?: components["schemas"]["Stage"][];
             /** Format: date-time */
             started_at?: string;
             /** @enum {string} */
@@ -657,9 +693,14 @@ export interface components {
             warnings: components["schemas"]["Warning"][];
         };
         JobContainer: {
-            /** @example python:3.12-slim */
-            image: string;
-            /** @description bridge, none, or the name of a network; the default is bridge */
+            /**
+             * @description The default is the host's image for the script's language
+             * @example python:3.12-slim
+             */
+            image?: string;
+            /** @description Names of mounts that the host's policy offers */
+            mounts?: string[];
+            /** @description bridge, none, or the name of a network that the host allows; the default is bridge */
             network?: string;
             /**
              * @description The default is missing
@@ -742,19 +783,29 @@ export interface components {
         JobLimits: {
             /**
              * Format: double
-             * @description The default is all of the host's
+             * @description A container's default is all of the host's
              */
             cpus?: number;
             /**
-             * @description 16MiB to 1024GiB; the default is 512MiB
+             * @description Of one file that the script writes; 1MiB to 1024GiB
+             * @example 1GiB
+             */
+            file_size?: string;
+            /**
+             * @description 16MiB to 1024GiB; a container's default is 512MiB
              * @example 512MiB
              */
             memory?: string;
             /**
              * Format: int64
-             * @description The default is 256
+             * @description A container's default is 256
              */
             processes?: number;
+            /**
+             * @description On disk, of everything in the workspace; 1MiB to 1024GiB
+             * @example 10GiB
+             */
+            workspace?: string;
         };
         JobMetadata: {
             labels?: {
@@ -823,7 +874,6 @@ export interface components {
             inputs?: {
                 [key: string]: components["schemas"]["Input"];
             };
-            /** @description Of a container */
             limits?: components["schemas"]["JobLimits"];
             retries?: components["schemas"]["JobRetries"];
             /** @description This or http */
@@ -884,7 +934,6 @@ export interface components {
             inputs?: {
                 [key: string]: components["schemas"]["Input"];
             };
-            /** @description Of a container */
             limits?: components["schemas"]["JobLimits"];
             retries?: components["schemas"]["JobRetries"];
             schedules?: components["schemas"]["ScheduleWish"][];
@@ -1091,6 +1140,15 @@ export interface components {
             /** @example urn:cronium:problem:not_found */
             type: string;
         };
+        ProjectSettings: {
+            /**
+             * @description Which images jobs may name, as repositories with * for a part; an empty list allows every one
+             * @example [
+             *       "registry.example/team/*"
+             *     ]
+             */
+            images: string[];
+        };
         Run: {
             /** Format: int64 */
             attempt: number;
@@ -1240,6 +1298,15 @@ export interface components {
         };
         SetupState: {
             needed: boolean;
+        };
+        Stage: {
+            /** Format: int64 */
+            duration_ms: number;
+            /**
+             * @description prepare: until the script's runner is there; pull: of an image; run: the script; collect: from its end to the result
+             * @enum {string}
+             */
+            name: "prepare" | "pull" | "run" | "collect";
         };
         Token: {
             /** Format: date-time */
@@ -2140,6 +2207,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProjectSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSettings"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putProjectSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectSettings"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSettings"];
                 };
             };
             /** @description Error */
