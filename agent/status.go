@@ -31,7 +31,7 @@ type Status struct {
 	CertificateUntil time.Time `json:"certificate_until,omitzero"`
 	Slots            int       `json:"slots,omitempty"`
 	FreeSlots        int       `json:"free_slots"`
-	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker
+	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker, ssh
 	Held             []Held    `json:"held"`
 }
 
