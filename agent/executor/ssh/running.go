@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/executor"
+	"github.com/cronium/cronium/agent/executor/ssh/resident"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/segment"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
@@ -118,6 +120,16 @@ func (r *running) Cancel(ctx context.Context, grace time.Duration) error {
 		return fmt.Errorf("cancel %s: %w", r.entry.Ref, err)
 	}
 	return nil
+}
+
+// Dial connects to the socket of the attempt's runner, through the connection to its
+// server. It lasts no longer than that.
+func (r *running) Dial(ctx context.Context) (net.Conn, error) {
+	s, err := r.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return resident.Dial(context.WithoutCancel(ctx), s.hands, r.ref)
 }
 
 // session returns a session with the server. Its errors are problems, unless ctx has

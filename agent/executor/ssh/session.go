@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	lookLimit  = 20 * time.Second
-	greetLimit = 20 * time.Second // until a resident says who it is
+	lookLimit  = time.Minute // servers may be busy
+	greetLimit = time.Minute // until a resident says who it is
 	pingLimit  = 10 * time.Second
 )
 
@@ -113,9 +113,11 @@ func (x *Executor) settleIn(ctx context.Context, l *link) (*session, error) {
 	return s, nil
 }
 
+// start starts the resident, and uploads the runner first if the server has not got
+// it.
 func (x *Executor) start(ctx context.Context, s *session) error {
-	a, err := x.lookAt(ctx, s.link.last(), "find")
-	if err != nil {
+	a, err := x.reside(ctx, s)
+	if err != nil || s.hands != nil {
 		return err
 	}
 	b, err := x.system(a)
@@ -126,51 +128,63 @@ func (x *Executor) start(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if a["sum"] != b.sum {
-		if err := b.send(ctx, s.link.last(), dir); err != nil {
-			return err
-		}
+	if err := b.send(ctx, s.link.last(), dir); err != nil {
+		return err
 	}
-	return s.reside(ctx, b.remotePath(dir), dir+"/"+x.cfg.AgentID)
+	a, err = x.reside(ctx, s)
+	if err == nil && s.hands == nil {
+		err = ErrRunner.With("it was uploaded, and then what was there had the SHA-256 %.64s", a["sum"])
+	}
+	return err
 }
 
-// reside starts the resident and waits for its greeting.
-func (s *session) reside(ctx context.Context, program, dir string) error {
+// reside looks at the server and, if it has the runner, makes the session one with
+// its resident.
+func (x *Executor) reside(ctx context.Context, s *session) (answers, error) {
 	ctx, stop := context.WithTimeoutCause(ctx, greetLimit, ErrRunner.With("it says nothing within %s", greetLimit))
 	defer stop()
 	sess, err := s.link.last().NewSession()
 	if err != nil {
-		return orEnd(ctx, ErrShell.With("the server opens no session: %v", err))
+		return nil, orEnd(ctx, ErrShell.With("the server opens no session: %v", err))
 	}
 	var complaints bounded
 	sess.Stderr = &complaints
 	stdin, err := sess.StdinPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stdout, err := sess.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := sess.Start(commandLine(reside, program, dir)); err != nil {
-		return orEnd(ctx, ErrShell.With("%v", err))
+	amd64, arm64 := x.binaries.sums()
+	if err := sess.Start(commandLine(look, x.cfg.AgentID, amd64, arm64, "reside")); err != nil {
+		return nil, orEnd(ctx, ErrShell.With("%v", err))
 	}
-	c := &channel{in: bufio.NewReaderSize(stdout, 64<<10), out: stdin, session: sess}
+	c := &channel{in: bufio.NewReaderSize(stdout, maxWords), out: stdin, session: sess}
 	undo := context.AfterFunc(ctx, func() { _ = c.Close() })
-	s.bootID, err = c.greeting()
+	a, id, said, err := c.listen()
 	if !undo() {
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	if err != nil {
-		if !errors.Is(err, io.EOF) {
-			_ = c.Close()
-		}
-		_ = sess.Wait() // then its complaints are complete
-		return ErrRunner.With("%s", lastWords(err, nil, complaints.bytes()))
+	switch {
+	case err == nil && id == "":
+		_ = c.Close()
+		return a, nil
+	case err == nil:
+		s.bootID = id
+		s.client = ttrpc.NewClient(c, ttrpc.WithOnClose(s.end))
+		s.hands = runnerv1.NewResidentServiceClient(s.client)
+		return a, nil
 	}
-	s.client = ttrpc.NewClient(c, ttrpc.WithOnClose(s.end))
-	s.hands = runnerv1.NewResidentServiceClient(s.client)
-	return nil
+	if !errors.Is(err, io.EOF) {
+		_ = c.Close()
+	}
+	err = sess.Wait() // then its complaints are complete
+	if a["dir"] == "" {
+		return nil, ErrShell.With("%s", lastWords(err, said, complaints.bytes()))
+	}
+	return nil, ErrRunner.With("%s", lastWords(err, nil, complaints.bytes()))
 }
 
 // ping shows the resident that we are here, until it does not answer.
@@ -228,20 +242,24 @@ type channel struct {
 
 var errNoGreeting = errors.New("it does not greet")
 
-// greeting reads to the end of a resident's first line and returns the boot id. What
-// a login shell says before is left out.
-func (c *channel) greeting() (string, error) {
-	for read := 0; read < maxWords; {
+// listen reads what is said until the last answer or a resident's greeting. Of the
+// latter it returns the boot id. What a login shell says besides is left out.
+func (c *channel) listen() (a answers, id string, said []byte, err error) {
+	a = answers{}
+	for len(said) < maxWords {
 		line, err := c.in.ReadSlice('\n')
-		read += len(line)
-		if _, id, ok := strings.Cut(string(line), resident.Greeting); ok && err == nil {
-			return clean(id, 64), nil
-		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return "", fmt.Errorf("%w: %w", errNoGreeting, err)
+			return a, "", said, fmt.Errorf("%w: %w", errNoGreeting, err)
+		}
+		if _, id, ok := strings.Cut(string(line), resident.Greeting); ok {
+			return a, clean(id, 64), nil, nil
+		}
+		said = append(said, line...)
+		if a.add(line); a["end"] != "" {
+			return a, "", nil, nil
 		}
 	}
-	return "", errNoGreeting
+	return a, "", said, errNoGreeting
 }
 
 func (c *channel) Read(p []byte) (int, error)  { return c.in.Read(p) }

@@ -23,22 +23,22 @@ const maxWords = 64 << 10
 
 // look finds the directory, in which a program must be able to run, and says what
 // the server is. $1 is the agent, $2 and $3 the hashes of the runners for amd64 and
-// arm64, $4 is "find" to make the directory or "facts" to only see whether that is
-// possible and tell more about the server.
+// arm64. $4 is "reside" to make the directory and, if the runner is there and is the
+// right one, to become the resident; or "facts" to only see whether all that is
+// possible, and to tell more about the server.
 var look = oneLine(`umask 077;
 say() { printf "cronium-%s=%s\n" "$1" "$2"; };
-uid=$(id -u);
-say os "$(uname -s)"; say arch "$(uname -m)";
-say boot "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)";
+mode=$4; why=; dir=;
+arch=$(uname -m); say arch "$arch"; say os "$(uname -s)";
 usable() {
   at=$1;
-  if [ "$mode" = find ]; then mkdir -p "$1" 2>/dev/null;
-  else while [ -n "$at" ]; do [ -d "$at" ] && break; at=${at%/*}; done; fi;
+  [ "$mode" = facts ] || [ -d "$1" ] || mkdir -p "$1" 2>/dev/null;
+  [ "$mode" = facts ] && while [ -n "$at" ]; do [ -e "$at" ] && break; at=${at%/*}; done;
   [ -d "$at" ] || { why="$why $1 cannot be made;"; return 1; };
   if [ "$at" = "$1" ]; then
     [ -L "$at" ] && { why="$why $1 is a link;"; return 1; };
     [ -O "$at" ] || { why="$why $1 belongs to somebody else;"; return 1; };
-    [ "$mode" = find ] && chmod 700 "$at";
+    [ "$mode" = reside ] && chmod 700 "$at";
   fi;
   try="$at/.cronium-try-$$";
   { printf "#\041/bin/sh\nexit 0\n" >"$try"; } 2>/dev/null && chmod 700 "$try" && "$try" 2>/dev/null;
@@ -47,11 +47,10 @@ usable() {
   [ $ok = 0 ] || why="$why no program can be run in $at;";
   return $ok;
 };
-mode=$4; why=; dir=;
-cache=$XDG_CACHE_HOME;
-case $cache in /*) ;; *) cache=; case $HOME in /?*) cache=$HOME/.cache;; esac;; esac;
-one=; [ -n "$cache" ] && one=$cache/cronium;
-two=/var/tmp/cronium-$uid;
+one=$XDG_CACHE_HOME;
+case $one in /*) ;; *) one=; case $HOME in /?*) one=$HOME/.cache;; esac;; esac;
+[ -n "$one" ] && one=$one/cronium;
+two=/var/tmp/cronium-$(id -u);
 for d in "$one" "$two"; do
   [ -z "$dir" ] && [ -n "$d" ] && [ -d "$d/$1" ] && [ -O "$d" ] && [ -O "$d/$1" ] && dir=$d;
 done;
@@ -59,10 +58,10 @@ for d in "$one" "$two"; do
   [ -z "$dir" ] && [ -n "$d" ] && usable "$d" && dir=$d;
 done;
 say dir "$dir"; say why "$why";
-case $(uname -m) in x86_64) sum=$2;; aarch64) sum=$3;; *) sum=;; esac;
-file=$dir/cronium-runner-$sum;
-[ -n "$sum" ] && [ -f "$file" ] && say sum "$(sha256sum <"$file" | cut -c 1-64)";
+case $arch in x86_64) sum=$2;; aarch64) sum=$3;; *) sum=;; esac;
+file=$dir/cronium-runner-$sum; got=;
 command -v sha256sum >/dev/null || say lacks sha256sum;
+[ -n "$sum" ] && [ -n "$dir" ] && [ -f "$file" ] && got=$(sha256sum <"$file") && say sum "${got%% *}";
 if [ "$mode" = facts ]; then
   say hostname "$(uname -n)"; say kernel "$(uname -r)";
   say distribution "$(sed -n "s/^PRETTY_NAME=//p" /etc/os-release 2>/dev/null | tr -d "\042")";
@@ -73,6 +72,8 @@ if [ "$mode" = facts ]; then
   for p in bash python3 node docker; do
     command -v $p >/dev/null 2>&1 && say "has-$p" "$($p --version 2>&1 </dev/null | head -n 1)";
   done;
+elif [ -n "$sum" ] && [ "${got%% *}" = "$sum" ]; then
+  exec "$file" reside "$dir/$1";
 fi;
 say end 1`)
 
@@ -81,9 +82,6 @@ var upload = oneLine(`umask 077;
 part="$1.part-$$";
 cat >"$part" && chmod 700 "$part" && printf "cronium-sum=%s\n" "$(sha256sum <"$part" | cut -c 1-64)" && mv -f "$part" "$1" && printf "cronium-end=1\n";
 rm -f "$part"`)
-
-// reside becomes the resident. $1 is the runner, $2 the agent's directory.
-var reside = oneLine(`exec "$1" reside "$2"`)
 
 func oneLine(text string) string {
 	var b strings.Builder
@@ -138,13 +136,17 @@ func run(ctx context.Context, c *ssh.Client, stdin io.Reader, text string, args 
 func parse(words []byte) answers {
 	found := answers{}
 	for line := range bytes.Lines(words) {
-		if _, after, ok := bytes.Cut(line, []byte("cronium-")); ok {
-			if name, value, ok := bytes.Cut(after, []byte("=")); ok {
-				found[string(name)] = clean(string(value), 1000)
-			}
-		}
+		found.add(line)
 	}
 	return found
+}
+
+// add takes the answer from a line, if there is one.
+func (a answers) add(line []byte) {
+	_, after, ok := bytes.Cut(line, []byte("cronium-"))
+	if name, value, answer := bytes.Cut(after, []byte("=")); ok && answer {
+		a[string(name)] = clean(string(value), 1000)
+	}
 }
 
 // lastWords says what a shell said instead of an answer.

@@ -19,8 +19,10 @@ type Cutter struct {
 	mu      sync.Mutex
 	conns   map[net.Conn]bool
 	refuses bool
-	passed  int64 // bytes from the server
-	limit   int64 // of those, until the next cut; 0 for none
+	frozen  chan struct{} // closed when nothing is held up; nil then too
+	passed  int64         // bytes from the server
+	limit   int64         // of those, until the next cut; 0 for none
+	once    bool
 	total   int
 }
 
@@ -35,6 +37,7 @@ func NewCutter(t testing.TB, addr string) *Cutter {
 	c.work.Go(c.serve)
 	t.Cleanup(func() {
 		_ = l.Close()
+		c.Freeze(false)
 		c.Cut()
 		c.work.Wait()
 	})
@@ -76,9 +79,9 @@ func (c *Cutter) pass(conn net.Conn) {
 	var back sync.WaitGroup
 	back.Go(func() {
 		defer func() { _ = conn.Close() }()
-		_, _ = io.Copy(io.MultiWriter(conn, counter{c}), server)
+		_, _ = io.Copy(io.MultiWriter(gate{c}, counter{c}, conn), server)
 	})
-	_, _ = io.Copy(server, conn)
+	_, _ = io.Copy(io.MultiWriter(gate{c}, server), conn)
 	_ = server.Close()
 	back.Wait()
 }
@@ -92,6 +95,9 @@ func (k counter) Write(p []byte) (int, error) {
 	enough := k.c.limit > 0 && k.c.passed >= k.c.limit
 	if enough {
 		k.c.passed = 0
+		if k.c.once {
+			k.c.limit = 0
+		}
 	}
 	k.c.mu.Unlock()
 	if enough {
@@ -100,11 +106,46 @@ func (k counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// CutEvery cuts whenever so many bytes have come from the server.
+// gate lets pass what is not held up.
+type gate struct{ c *Cutter }
+
+func (g gate) Write(p []byte) (int, error) {
+	g.c.mu.Lock()
+	frozen := g.c.frozen
+	g.c.mu.Unlock()
+	if frozen != nil {
+		<-frozen
+	}
+	return len(p), nil
+}
+
+// Freeze holds up everything, without a word to either side, until it is called
+// with false.
+func (c *Cutter) Freeze(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case yes && c.frozen == nil:
+		c.frozen = make(chan struct{})
+	case !yes && c.frozen != nil:
+		close(c.frozen)
+		c.frozen = nil
+	}
+}
+
+// CutEvery cuts whenever so many bytes have come from the server, before the last
+// of them arrive. Zero ends that.
 func (c *Cutter) CutEvery(n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.passed, c.limit = 0, n
+	c.passed, c.limit, c.once = 0, n, false
+}
+
+// CutOnce cuts when so many bytes have come from the server, and then no more.
+func (c *Cutter) CutOnce(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.passed, c.limit, c.once = 0, n, true
 }
 
 // Cut ends all connections.

@@ -1,6 +1,6 @@
 // Package sshtest is servers for tests: an OpenSSH sshd each, on loopback, with
 // keys, configuration and directories of its own. It needs no account: the test's
-// own user logs in, with its cache directory elsewhere.
+// own user logs in, with a home directory of the server's.
 package sshtest
 
 import (
@@ -36,6 +36,8 @@ type Server struct {
 	User    string
 	HostKey []byte // public, SSH wire format
 	Cache   string // the user's cache directory
+
+	Authorized []byte // the line that lets [Server.Credential] in
 
 	key  []byte // private, of the user
 	cmd  *exec.Cmd
@@ -84,7 +86,7 @@ func New(lines ...string) (*Server, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Server{ID: uuid.NewString(), Cache: filepath.Join(dir, "cache")}
+	s := &Server{ID: uuid.NewString(), Cache: filepath.Join(dir, "home", ".cache")}
 	if err = s.prepare(dir, lines); err == nil {
 		err = s.run(dir)
 	}
@@ -137,7 +139,7 @@ func (s *Server) prepare(dir string, lines []string) error {
 	if err != nil {
 		return err
 	}
-	s.key = private
+	s.key, s.Authorized = private, authorized
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -146,9 +148,10 @@ func (s *Server) prepare(dir string, lines []string) error {
 	config := append([]string{
 		"ListenAddress " + s.Addr, "HostKey " + filepath.Join(dir, "host_key"), "PidFile none", "AuthorizedKeysFile " + filepath.Join(dir, "authorized_keys"),
 		"StrictModes no", "UsePAM no", "PasswordAuthentication no", "PermitRootLogin yes", "MaxStartups 1000", "MaxSessions 100", "LogLevel VERBOSE", "UseDNS no",
-		"SetEnv XDG_CACHE_HOME=" + s.Cache + " CRONIUM_LEAK=of-the-server PATH=/usr/local/bin:/usr/bin:/bin",
+		// A home of its own: the start-up files of the user's shell are not under test.
+		"SetEnv HOME=" + filepath.Dir(s.Cache) + " CRONIUM_LEAK=of-the-server PATH=/usr/local/bin:/usr/bin:/bin",
 	}, lines...)
-	if err := os.Mkdir(s.Cache, 0o700); err != nil {
+	if err := os.MkdirAll(s.Cache, 0o700); err != nil {
 		return err
 	}
 	if os.Geteuid() == 0 { // where sshd locks up what it does not trust of itself
@@ -222,6 +225,9 @@ func (s *Server) EndSessions() {
 	}
 }
 
+// Sessions is how many processes of sshd serve connections now.
+func (s *Server) Sessions() int { return len(s.servants()) }
+
 // servants are the sshds that descend from ours.
 func (s *Server) servants() []int {
 	parents := map[int]int{}
@@ -249,7 +255,7 @@ func (s *Server) servants() []int {
 }
 
 // Connections is how many connections there have been that logged in.
-func (s *Server) Connections() int { return strings.Count(s.log.String(), "Accepted ") }
+func (s *Server) Connections() int { return strings.Count(s.log.String(), "Accepted publickey for ") }
 
 // Proto is the server as a payload has it.
 func (s *Server) Proto() *runnerv1.Server {
