@@ -30,5 +30,7 @@
 // What a server says is hostile: bounded, checked, never executed and never shell
 // text. What is left there after the last attempt: the runner, in
 // ~/.cache/cronium or /var/tmp/cronium-UID. Without such a directory attempts are
-// refused; there is no way to run them attached to a connection.
+// refused; there is no way to run them attached to a connection. A server whose
+// systemd ends what users leave running (KillUserProcesses=yes) ends scripts with
+// their connection, and says runner_died.
 package ssh

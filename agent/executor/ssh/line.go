@@ -71,8 +71,11 @@ func (l *line) current() *session {
 	return l.live
 }
 
+// errStopped means that [Executor.Run] has ended.
+var errStopped = errors.New("the executor has stopped")
+
 // session returns the open session, or opens one. Its errors are problems, unless
-// ctx has ended.
+// ctx or the executor has ended.
 func (l *line) session(ctx context.Context) (*session, error) {
 	if s := l.current(); s != nil {
 		return s, nil
@@ -85,6 +88,9 @@ func (l *line) session(ctx context.Context) (*session, error) {
 	}
 	if s := l.current(); s != nil { // opened while we waited
 		return s, nil
+	}
+	if l.x.stopped.Load() {
+		return nil, errStopped
 	}
 	l.swap(nil)
 	s, err := l.open(ctx)
@@ -230,8 +236,9 @@ func (l *line) retire(forget func()) []*session {
 	return []*session{s}
 }
 
-// closeAll ends every session.
+// closeAll ends every session for good.
 func (x *Executor) closeAll() {
+	x.stopped.Store(true)
 	x.mu.Lock()
 	var lines []*line
 	for _, l := range x.lines {
@@ -239,7 +246,9 @@ func (x *Executor) closeAll() {
 	}
 	x.mu.Unlock()
 	for _, l := range lines {
+		l.turn <- struct{}{} // who opens one has seen that we stop, or has opened it
 		l.swap(nil)
+		<-l.turn
 	}
 }
 

@@ -75,6 +75,9 @@ func (p *probe) fail(name string, err error) {
 	if !ok {
 		found = ErrUnreachable.With("%v", err)
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		found = ErrUnreachable.With("There was no answer in time")
+	}
 	p.add(&agentv1.Check{Name: name, Detail: found.Detail,
 		Problem: &agentv1.Problem{Code: found.Code, Title: found.Title, Detail: found.Detail, Hint: found.Hint}})
 }

@@ -406,7 +406,7 @@ func (r *running) forget(ctx context.Context) {
 		if err == nil || status.Code(err) == codes.FailedPrecondition {
 			return
 		}
-		if wait(ctx, pauseBefore(n, err)) != nil {
+		if errors.Is(err, errStopped) || wait(ctx, pauseBefore(n, err)) != nil {
 			break
 		}
 	}

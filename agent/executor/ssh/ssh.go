@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -51,6 +52,8 @@ type Config struct {
 type Executor struct {
 	cfg      Config
 	binaries binaries
+
+	stopped atomic.Bool // it opens no more sessions
 
 	mu       sync.Mutex
 	lines    map[[sha256.Size]byte]*line

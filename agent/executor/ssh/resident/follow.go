@@ -71,9 +71,7 @@ func (r *resident) pump(ctx context.Context, a *attended, off int64, credits <-c
 		}
 		switch {
 		case len(b) > 0:
-			select {
-			case <-credits:
-			case <-ctx.Done():
+			if !take(ctx, credits, 1) {
 				return nil
 			}
 			if err := send(&runnerv1.FollowResponse{Offset: off, Frames: b}); err != nil {
@@ -82,6 +80,9 @@ func (r *resident) pump(ctx context.Context, a *attended, off int64, credits <-c
 			off += int64(len(b))
 			continue
 		case over:
+			if !take(ctx, credits, Window) { // a message to a stream that has ended is an error to the library
+				return nil
+			}
 			return send(&runnerv1.FollowResponse{Offset: off, Exit: record, Age: durationpb.New(exit.Age(r.now))})
 		}
 		dead, err := a.died()
@@ -100,6 +101,18 @@ func (r *resident) pump(ctx context.Context, a *attended, off int64, credits <-c
 			return nil
 		}
 	}
+}
+
+// take waits for n credits. It returns false when ctx has ended first.
+func take(ctx context.Context, credits <-chan struct{}, n int) bool {
+	for range n {
+		select {
+		case <-credits:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // died reports whether the attempt's runner is gone; it may have left a result. If
