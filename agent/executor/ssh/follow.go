@@ -23,6 +23,7 @@ import (
 const (
 	defaultLogLimit = 256 << 20
 	logSlack        = 1 << 20 // what a runner may add about what it left out
+	maxAge          = 30 * 24 * time.Hour
 )
 
 func logLimit(p *runnerv1.Payload) int64 {
@@ -120,7 +121,7 @@ func (r *running) received(m *runnerv1.FollowResponse, size int64) (journal.Exit
 	if exit.LogBytes > size {
 		r.x.cfg.Log.Warn("a log is incomplete on its server", "run", r.entry.Ref.RunID, "have", size, "want", exit.LogBytes)
 	}
-	age := min(max(m.GetAge().AsDuration(), 0), boot.Now()-min(r.begun, boot.Now()))
+	age := min(max(m.GetAge().AsDuration(), 0), maxAge)
 	exit.LogBytes, exit.Dropped = size, max(exit.Dropped, 0)
 	exit.Signal = clean(exit.Signal, 20)
 	exit.Duration = max(exit.Duration, 0)
