@@ -17,10 +17,12 @@ import (
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/executor/docker"
 	"github.com/cronium/cronium/agent/executor/docker/policy"
+	"github.com/cronium/cronium/agent/executor/ssh"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/logstream"
 	"github.com/cronium/cronium/agent/supervisor"
 	"github.com/cronium/cronium/agent/uplink"
+	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 	"github.com/cronium/cronium/proto/image"
 )
 
@@ -78,6 +80,8 @@ type Agent struct {
 	identity *uplink.Identity
 	scripts  scripts
 	groups   *cgroup.Host // once it runs
+	ssh      *ssh.Executor
+	line     *uplink.Uplink // once it runs
 	started  time.Time
 	kinds    []string // of executors, once it runs
 }
@@ -195,6 +199,8 @@ const (
 	dockerOff  = "off"
 	// dockerLabel is how jobs in containers find the hosts that can run them.
 	dockerLabel = "executor.docker"
+	// sshLabel is how jobs on servers find the hosts that can reach some.
+	sshLabel = "executor.ssh"
 )
 
 // executors are the ways to start an attempt that this host has.
@@ -207,6 +213,14 @@ func (a *Agent) executors(ctx context.Context, j *journal.Journal) (map[string]e
 		}
 		all["process"] = x
 	}
+	var err error
+	a.ssh, err = ssh.New(ssh.Config{Runner: a.cfg.runner(), AgentID: a.identity.AgentID, Keys: a.identity.Keys,
+		Credentials: a.credentials, Holds: j.Holds, Now: a.cfg.Now, Log: a.cfg.Log})
+	if err != nil {
+		return nil, err
+	}
+	a.identity.AddLabels(map[string]string{sshLabel: "true"})
+	all[ssh.Kind] = a.ssh
 	if a.cfg.Docker == dockerOff {
 		return all, nil
 	}
@@ -245,23 +259,27 @@ func (a *Agent) policy() (*policy.Policy, error) {
 	return policy.Load(path, a.cfg.DataDir)
 }
 
+// credentials asks the hub for what opens the servers of an attempt.
+func (a *Agent) credentials(ctx context.Context, ref journal.Ref) ([]*agentv1.Credential, error) {
+	return a.line.Credentials(ctx, ref)
+}
+
 // work assembles the rooms and runs them.
 func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[string]executor.Executor) error {
-	var line *uplink.Uplink
 	logs := logstream.New(logstream.Config{
-		Open:   func(ctx context.Context) (logstream.Stream, error) { return line.OpenLog(ctx) },
+		Open:   func(ctx context.Context) (logstream.Stream, error) { return a.line.OpenLog(ctx) },
 		Jitter: rand.N[time.Duration],
 		Log:    a.cfg.Log,
 	})
 	attempts := supervisor.New(supervisor.Config{Journal: j, Executors: executors, Logs: logs,
 		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Now: a.cfg.Now, Log: a.cfg.Log})
-	line = uplink.New(uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots,
-		Version: a.cfg.Version, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log})
+	a.line = uplink.New(uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots,
+		Version: a.cfg.Version, Probe: a.ssh.Probe, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log})
 	if err := attempts.Recover(); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	loops := []func(context.Context) error{attempts.Run, logs.Run, line.Run, a.answer(line, attempts)}
+	loops := []func(context.Context) error{attempts.Run, logs.Run, a.line.Run, a.answer(a.line, attempts)}
 	for _, x := range executors {
 		loops = append(loops, x.Run)
 	}

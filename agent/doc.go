@@ -1,8 +1,8 @@
 // Package agent is the assembly of the program that runs on every host: the one
 // place that knows all its rooms.
 //
-//	hub ══▶ uplink ──▶ supervisor ──▶ executor/process or executor/docker
-//	                                            │ starts
+//	hub ══▶ uplink ──▶ supervisor ──▶ executor/process, executor/docker or executor/ssh
+//	                                            │ starts, here or on a server
 //	                                     cronium-runner ──▶ script
 //	  ◀══════════ logstream ◀── segments on disk ◀── mask ◀────┘
 //

@@ -31,7 +31,7 @@ type Status struct {
 	CertificateUntil time.Time `json:"certificate_until,omitzero"`
 	Slots            int       `json:"slots,omitempty"`
 	FreeSlots        int       `json:"free_slots"`
-	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker
+	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker, ssh
 	Limits           string    `json:"limits,omitempty"`    // what enforces those of processes: "cgroup v1: memory, cpu, pids"
 	Scripts          string    `json:"scripts,omitempty"`   // whom processes run as
 	Held             []Held    `json:"held"`

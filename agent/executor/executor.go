@@ -1,5 +1,5 @@
 // Package executor is the contract between an agent and the ways to start an
-// attempt: as a process on its own host, later in a container or on another
+// attempt: as a process on its own host, in a container there, or on another
 // machine. The suite in executortest holds every implementation against it.
 //
 // Call order: the caller writes payload and intent into the journal, then calls
@@ -35,8 +35,9 @@ type Executor interface {
 	// called before it runs, but then nobody watches.
 	Run(ctx context.Context) error
 	// Start launches the attempt and returns when it is decided that it runs. After
-	// an error it is decided that it never does (`started` says "abandoned"), unless
-	// ctx has ended: then the journal will tell.
+	// an error it is decided that it never does (`started` says "abandoned", or the
+	// journal of the machine where it would have run), unless ctx has ended: then the
+	// journal will tell.
 	Start(ctx context.Context, a Attempt) (Running, error)
 	// Reattach returns an attempt that has a `started` which is not "abandoned",
 	// whether it still runs or not.

@@ -189,6 +189,16 @@ func (e *Entry) writeIntent(intent Intent, spec []byte) error {
 	return writeFile(e.Path("intent"), unix.O_EXCL, b)
 }
 
+// Holds reports whether an attempt is here that has no result yet.
+func (j *Journal) Holds(ref Ref) bool {
+	dir := filepath.Join(j.path("runs"), ref.String())
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dir, "exit"))
+	return err != nil
+}
+
 // Entries returns the attempts that have an intent, and clears away what has
 // none and what was being removed.
 func (j *Journal) Entries() ([]*Entry, error) {

@@ -39,6 +39,37 @@ type Writer struct {
 // Create returns the writer of a new log in dir.
 func Create(dir string) *Writer { return &Writer{dir: dir} }
 
+// Continue returns a writer that goes on with the log in dir, where a writer may have
+// died: what follows the last whole frame is cut off.
+func Continue(dir string) (*Writer, error) {
+	w := Create(dir)
+	end, err := Whole(dir)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		info, err := os.Stat(name(dir, w.n+1))
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look at a segment: %w", err)
+		}
+		w.n, w.base, w.size = w.n+1, w.base+w.size, info.Size()
+	}
+	if w.n == 0 {
+		return w, nil
+	}
+	if w.f, err = os.OpenFile(name(dir, w.n), os.O_WRONLY, 0); err != nil {
+		return nil, fmt.Errorf("open a segment: %w", err)
+	}
+	w.size = end - w.base
+	if err := w.f.Truncate(w.size); err != nil {
+		return nil, fmt.Errorf("cut a segment: %w", errors.Join(err, w.f.Close()))
+	}
+	return w, nil
+}
+
 // Size is the length of the log.
 func (w *Writer) Size() int64 { return w.base + w.size }
 

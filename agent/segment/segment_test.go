@@ -89,3 +89,49 @@ func TestAPieceOfAFrameAtTheEndIsNotSeen(t *testing.T) {
 		}
 	}
 }
+
+func TestALogIsContinuedAfterItsLastWholeFrame(t *testing.T) {
+	dir := t.TempDir()
+	var want []byte
+	for i := range 9 { // the fifth begins a new file
+		w, err := segment.Continue(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.Size() != int64(len(want)) {
+			t.Fatalf("writer %d goes on at %d, want %d", i, w.Size(), len(want))
+		}
+		for range 50 {
+			f := frames(byte('a'+i), 20_000)
+			if want = append(want, f...); w.Append(f) != nil {
+				t.Fatal("append")
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tear(t, dir)
+	}
+	r := segment.Open(dir)
+	defer r.Close()
+	if got := readAll(t, r, 0); !bytes.Equal(got, want) {
+		t.Fatalf("read %d bytes, want the %d written", len(got), len(want))
+	}
+}
+
+// tear leaves a piece of a frame at the end of the log.
+func tear(t *testing.T, dir string) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "out.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(names[len(names)-1], os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.Write(frames('x', 100)[:50])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/supervisor"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
@@ -13,7 +16,10 @@ import (
 	"github.com/cronium/cronium/sdk/problem"
 )
 
-const defaultGrace = 10 * time.Second
+const (
+	defaultGrace = 10 * time.Second
+	probeLimit   = 30 * time.Second
+)
 
 // service is what the hub may call.
 type service struct {
@@ -53,7 +59,10 @@ func (s *service) verify(a *agentv1.Assignment) (kind string, _ *problem.Problem
 	if got != fromProto(a.GetRef()) || p.GetAgentId() != id.AgentID || p.GetInstance() != id.Instance {
 		return "", payload.ErrRejected.With("It is signed for attempt %s on agent %s of %s", got, p.GetAgentId(), p.GetInstance())
 	}
-	if p.GetContainer() != nil {
+	switch {
+	case p.GetServer() != nil:
+		return "ssh", nil
+	case p.GetContainer() != nil:
 		return "docker", nil
 	}
 	return "process", nil
@@ -62,6 +71,16 @@ func (s *service) verify(a *agentv1.Assignment) (kind string, _ *problem.Problem
 func (s *service) handover(a *agentv1.Assignment) *runnerv1.Handover {
 	id := s.uplink.cfg.Identity
 	return &runnerv1.Handover{Mask: a.GetMask(), SecretEnv: a.GetSecretEnv(), Keys: id.Keys, AgentId: id.AgentID}
+}
+
+// Probe implements the service.
+func (s *service) Probe(ctx context.Context, in *agentv1.ProbeRequest) (*agentv1.ProbeResponse, error) {
+	if s.uplink.cfg.Probe == nil {
+		return nil, status.Error(codes.Unimplemented, "this agent reaches no servers")
+	}
+	ctx, stop := context.WithTimeout(ctx, probeLimit)
+	defer stop()
+	return s.uplink.cfg.Probe(ctx, in), nil
 }
 
 // Cancel implements the service.

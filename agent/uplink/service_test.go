@@ -1,11 +1,14 @@
 package uplink
 
 import (
+	"context"
 	"crypto/ed25519"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/executor/executortest"
@@ -71,5 +74,40 @@ func TestOnlyOrdersOfTheOwnHubForThisAgentAreTaken(t *testing.T) {
 		case !c.taken && (len(refused) != 1 || refused[0].GetProblem().GetCode() != "payload_rejected" || refused[0].GetProblem().GetHint() == ""):
 			t.Errorf("%s: refused %v, want payload_rejected with a hint", name, refused)
 		}
+	}
+}
+
+// TestServersAreReachedOverSSH: the payload says where, the hub may ask what is there.
+func TestServersAreReachedOverSSH(t *testing.T) {
+	j, err := journal.Open(t.TempDir(), journal.Config{Reserve: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := keyOf(1)
+	id := &Identity{AgentID: "us", Instance: "here", Keys: payload.Keys{ours.Public().(ed25519.PublicKey)}}
+	cfg := Config{Identity: id, Attempts: supervisor.New(supervisor.Config{Journal: j, Executors: map[string]executor.Executor{"ssh": executortest.Noop{}}, Slots: 10, MinFree: 1, Now: time.Now})}
+	s := &service{uplink: &Uplink{cfg: cfg}}
+	for i, server := range []*runnerv1.Server{{Address: "host:22"}, nil} {
+		ref := &agentv1.AttemptRef{RunId: uuid.NewString(), Attempt: 1, Fence: 9}
+		signed, err := payload.Sign(ours, &runnerv1.Payload{Ref: &runnerv1.Attempt{RunId: ref.RunId, Attempt: 1, Fence: 9}, AgentId: "us", Instance: "here", Server: server})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := s.Assign(t.Context(), &agentv1.AssignRequest{Assignments: []*agentv1.Assignment{{Ref: ref, Payload: signed}}})
+		if err != nil || len(out.GetRefused()) != i {
+			t.Errorf("server %v: refused %v, %v", server, out.GetRefused(), err)
+		}
+	}
+	if _, err := s.Probe(t.Context(), &agentv1.ProbeRequest{}); status.Code(err) != codes.Unimplemented {
+		t.Errorf("a probe by an agent that reaches no servers: %v", err)
+	}
+	s.uplink.cfg.Probe = func(ctx context.Context, in *agentv1.ProbeRequest) *agentv1.ProbeResponse {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > probeLimit {
+			t.Error("a probe is not bounded")
+		}
+		return &agentv1.ProbeResponse{Checks: []*agentv1.Check{{Name: in.GetServer().GetName()}}}
+	}
+	if out, err := s.Probe(t.Context(), &agentv1.ProbeRequest{Server: &runnerv1.Server{Name: "it"}}); err != nil || out.GetChecks()[0].GetName() != "it" {
+		t.Errorf("Probe = %v, %v", out, err)
 	}
 }

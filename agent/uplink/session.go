@@ -307,6 +307,22 @@ func (u *Uplink) renewExpired(ctx context.Context) error {
 	return nil
 }
 
+// Credentials asks the hub for what opens the servers of an attempt, once there is a
+// session.
+func (u *Uplink) Credentials(ctx context.Context, attempt journal.Ref) ([]*agentv1.Credential, error) {
+	s, err := u.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithTimeout(ctx, callTimeout)
+	defer stop()
+	out, err := s.hub.Credentials(ctx, &agentv1.CredentialsRequest{Ref: ref(attempt)})
+	if err != nil {
+		return nil, explain(err)
+	}
+	return out.GetCredentials(), nil
+}
+
 // OpenLog opens a stream for logs on a connection of its own, once there is a
 // session. Stream and connection end with ctx, and with the session.
 func (u *Uplink) OpenLog(ctx context.Context) (agentv1.HubDataService_UploadClient, error) {

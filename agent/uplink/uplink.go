@@ -31,6 +31,8 @@ type Config struct {
 	Journal  *journal.Journal
 	Slots    int
 	Version  string
+	// Probe looks at a server for the hub. If nil, this agent reaches none.
+	Probe func(context.Context, *agentv1.ProbeRequest) *agentv1.ProbeResponse
 	// Pause is how long to wait before the nth dial in a row, n from 0; the default
 	// is full jitter up to a minute.
 	Pause func(n int) time.Duration

@@ -1,5 +1,5 @@
-// Command cronium-runner runs one script for cronium-agent. It is started by the
-// agent, not by people.
+// Command cronium-runner runs one script for cronium-agent, or is its hands on a
+// server (`reside DIR`). It is started by the agent, not by people.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/cronium/cronium/agent/executor/ssh/resident"
 	"github.com/cronium/cronium/agent/runner"
 )
 
@@ -17,6 +18,9 @@ var version = "dev"
 
 func main() {
 	runtime.LockOSThread()
+	if len(os.Args) == 3 && os.Args[1] == resident.Command {
+		end(resident.Main(context.Background(), os.Args[2], os.Stdin, os.Stdout, time.Now))
+	}
 	if len(os.Args) != 2 || (!filepath.IsAbs(os.Args[1]) && os.Args[1] != runner.Later) {
 		if len(os.Args) == 2 && os.Args[1] == "--version" {
 			fmt.Println("cronium-runner " + version)
@@ -25,8 +29,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "error: cronium-runner is started by cronium-agent\nhint: run `cronium-agent run --help`")
 		os.Exit(2)
 	}
-	if err := runner.Main(context.Background(), os.Args[1], os.Stdin, time.Now); err != nil {
+	end(runner.Main(context.Background(), os.Args[1], os.Stdin, time.Now))
+}
+
+func end(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "error: "+err.Error())
 		os.Exit(1)
 	}
+	os.Exit(0)
 }

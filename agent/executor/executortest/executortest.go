@@ -98,7 +98,7 @@ func buildRunner() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "cronium-runner")
-	build := exec.Command("go", "build", "-o", path, "github.com/cronium/cronium/agent/cmd/runner") //nolint:noctx // once for all tests
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", path, "github.com/cronium/cronium/agent/cmd/runner") //nolint:noctx // once for all tests
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)

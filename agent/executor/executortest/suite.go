@@ -28,6 +28,11 @@ type Subject struct {
 	// Exists reports whether a process of an attempt is alive, by the number that
 	// the script sees; the host's number if nil.
 	Exists func(e *journal.Entry, pid int) bool
+	// Work returns where the test finds an attempt's workspace; in its entry if nil.
+	Work func(e *journal.Entry) string
+	// OnDisk returns an executor whose attempts work on the disk of dir, and what
+	// completes their payloads. If nil, they work where the journal is.
+	OnDisk func(t *testing.T, dir string) (executor.Executor, func(*runnerv1.Payload))
 }
 
 // Suite holds an executor against the contract.
@@ -37,7 +42,10 @@ func Suite(t *testing.T, subject Subject) {
 	if s.Exists == nil {
 		s.Exists = func(_ *journal.Entry, pid int) bool { return Exists(pid) }
 	}
-	for name, test := range map[string]func(*testing.T){
+	if s.Work == nil {
+		s.Work = (*journal.Entry).Work
+	}
+	cases := map[string]func(*testing.T){
 		"OutputIsKeptByStream":                  s.outputIsKeptByStream,
 		"LinesOfBothStreamsKeepTheirOrder":      s.orderIsKept,
 		"EveryLanguageRuns":                     s.everyLanguageRuns,
@@ -65,7 +73,9 @@ func Suite(t *testing.T, subject Subject) {
 		"ADiskThatStaysFullIsTheReason":         s.fullDiskForGood,
 		"ADeepDirectoryIsNoProblem":             s.deepDirectory,
 		"SIGPIPEAndOtherSignalsAreTheirDefault": s.signalsAreDefault,
-	} {
+	}
+	t.Logf("%d cases", len(cases))
+	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t)
@@ -394,7 +404,7 @@ func (s suite) forgedPayload(t *testing.T) {
 		if p, ok := problem.As(err); !ok || p.Code != "payload_rejected" {
 			t.Errorf("%s: %v, want payload_rejected", name, err)
 		}
-		if _, err := os.Stat(filepath.Join(a.Entry.Work(), "touched")); err == nil {
+		if _, err := os.Stat(filepath.Join(s.Work(a.Entry), "touched")); err == nil {
 			t.Errorf("%s: the script ran", name)
 		}
 	}
@@ -417,7 +427,7 @@ func (s suite) abandonedNeverRuns(t *testing.T) {
 		r.Close()
 		t.Fatal("Start of an abandoned attempt succeeded")
 	}
-	if _, err := os.Stat(filepath.Join(a.Entry.Work(), "witness")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(s.Work(a.Entry), "witness")); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal("the script ran")
 	}
 }
@@ -432,7 +442,7 @@ func (s suite) reattachRunning(t *testing.T) {
 		t.Fatalf("Reattach: %v", err)
 	}
 	defer again.Close()
-	if err := os.WriteFile(filepath.Join(e.Work(), "stop"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.Work(e), "stop"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	exit, log := Result(t, again, e)
@@ -459,6 +469,10 @@ func (s suite) reattachEnded(t *testing.T) {
 func (s suite) fullDisk(t *testing.T) {
 	dir := SmallDisk(t)
 	x := s.create(t)
+	if s.OnDisk != nil {
+		small, prepare := s.OnDisk(t, dir)
+		s.Prepare, x, dir = prepare, Running(t, small), ""
+	}
 	a := Attempt(t, Journal(t, dir), x.Kind(), s.prepared(Case{Source: "cat /dev/zero > fill; echo filled; seq 1 1000; rm fill; echo freed; exit 5"}))
 	r, err := x.Start(Context(t), a)
 	if err != nil {

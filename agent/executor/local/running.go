@@ -185,15 +185,20 @@ func (r *Running) Cancel(ctx context.Context, grace time.Duration) error {
 	return nil
 }
 
-// call talks to the runner. The socket's path may be too long for an address, so
-// it is reached through the open directory.
-func (r *Running) call(ctx context.Context, do func(runnerv1.RunnerServiceClient) error) error {
-	dir, err := os.Open(r.entry.Dir)
+// Dial connects to the socket of the runner that works in dir. The socket's path may
+// be too long for an address, so it is reached through the open directory.
+func Dial(ctx context.Context, path string) (net.Conn, error) {
+	dir, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = dir.Close() }()
-	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/sock", dir.Fd()))
+	return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/sock", dir.Fd()))
+}
+
+// call talks to the runner.
+func (r *Running) call(ctx context.Context, do func(runnerv1.RunnerServiceClient) error) error {
+	conn, err := Dial(ctx, r.entry.Dir)
 	if err != nil {
 		return err
 	}
