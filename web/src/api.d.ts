@@ -678,19 +678,29 @@ export interface components {
         JobLimits: {
             /**
              * Format: double
-             * @description The default is all of the host's
+             * @description A container's default is all of the host's
              */
             cpus?: number;
             /**
-             * @description 16MiB to 1024GiB; the default is 512MiB
+             * @description Of one file that the script writes; 1MiB to 1024GiB
+             * @example 1GiB
+             */
+            file_size?: string;
+            /**
+             * @description 16MiB to 1024GiB; a container's default is 512MiB
              * @example 512MiB
              */
             memory?: string;
             /**
              * Format: int64
-             * @description The default is 256
+             * @description A container's default is 256
              */
             processes?: number;
+            /**
+             * @description On disk, of everything in the workspace; 1MiB to 1024GiB
+             * @example 10GiB
+             */
+            workspace?: string;
         };
         JobMetadata: {
             labels?: {
@@ -757,7 +767,6 @@ export interface components {
             inputs?: {
                 [key: string]: components["schemas"]["Input"];
             };
-            /** @description Of a container */
             limits?: components["schemas"]["JobLimits"];
             retries?: components["schemas"]["JobRetries"];
             script: components["schemas"]["JobScript"];
@@ -812,7 +821,6 @@ export interface components {
             inputs?: {
                 [key: string]: components["schemas"]["Input"];
             };
-            /** @description Of a container */
             limits?: components["schemas"]["JobLimits"];
             retries?: components["schemas"]["JobRetries"];
             schedules?: components["schemas"]["ScheduleWish"][];
