@@ -61,6 +61,7 @@ func (j *Journal) Users() (map[uint32]*Entry, error) {
 	users := map[uint32]*Entry{}
 	for _, d := range list {
 		e := &Entry{Dir: filepath.Join(j.path("runs"), d.Name())}
+		e.Ref, _ = refOfDir(e.Dir)
 		if uid, ok, err := e.User(); err == nil && ok {
 			users[uid] = e
 		}

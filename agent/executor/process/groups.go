@@ -45,7 +45,7 @@ func (x *Executor) handover(a executor.Attempt) (*runnerv1.Handover, error) {
 		return nil, err
 	}
 	if x.cfg.Users != nil {
-		if h.User, err = x.cfg.Users.take(a.Entry); err != nil {
+		if h.User, err = x.cfg.Users.take(a.Entry, x.isAttended); err != nil {
 			return nil, err
 		}
 	}

@@ -66,8 +66,8 @@ func NewUsers(first, last uint32, j *journal.Journal) (*Users, error) {
 // String is for people.
 func (u *Users) String() string { return fmt.Sprintf("%d-%d", u.first, u.last) }
 
-// take gives the attempt a user.
-func (u *Users) take(e *journal.Entry) (*runnerv1.User, error) {
+// take gives the attempt a user. One whose attempt is in use still is not free.
+func (u *Users) take(e *journal.Entry, inUse func(attempt string) bool) (*runnerv1.User, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for range u.last - u.first + 1 {
@@ -75,7 +75,7 @@ func (u *Users) take(e *journal.Entry) (*runnerv1.User, error) {
 		if u.next++; u.next > u.last || u.next < u.first {
 			u.next = u.first
 		}
-		if held := u.taken[uid]; held != nil && !held.Gone() {
+		if held := u.taken[uid]; held != nil && (!held.Gone() || inUse(held.Ref.String())) {
 			continue
 		}
 		delete(u.taken, uid)

@@ -99,7 +99,8 @@ export const en = {
   'edit.leave_lost': 'The job is not saved, and what you typed will be lost.',
   'edit.linear': 'Grows by the first wait',
   'edit.limits': 'Limits and retries',
-  'edit.limits_help': 'Sizes as 512MiB or 10GiB. Memory, processors and processes need a host that can limit them.',
+  'edit.limits_help':
+    'Sizes as 512MiB or 10GiB. Memory, processors and processes need a host that can limit them.',
   'edit.name': 'Name',
   'edit.name_fixed': 'A job keeps its name.',
   'edit.name_help': 'Letters, digits and dashes, for example disk-report.',
