@@ -19,6 +19,7 @@ import (
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/logstream"
 	"github.com/cronium/cronium/agent/supervisor"
+	"github.com/cronium/cronium/agent/upgrade"
 	"github.com/cronium/cronium/agent/uplink"
 )
 
@@ -47,6 +48,8 @@ type Config struct {
 	// is taken; 128 MiB if zero.
 	MinFree int64
 	Version string // "dev" if empty
+	// Upgrades obeys the hub's orders to become another version; nil if none shall be.
+	Upgrades *upgrade.Upgrades
 	// Pause is how long to wait before the nth dial in a row; full jitter if nil.
 	Pause func(n int) time.Duration
 	Now   func() time.Time // time.Now if nil
@@ -60,6 +63,7 @@ type Agent struct {
 	process  executor.Executor
 	started  time.Time
 	kinds    []string // of executors, once it runs
+	drain    *drain   // once it runs
 }
 
 // Enrolment says how a host becomes an agent.
@@ -140,7 +144,8 @@ func (c *Config) runner() string {
 }
 
 // Run works until ctx ends, and returns nil then. Scripts that run at that moment
-// run on. It may be called once.
+// run on. It returns an *[upgrade.Switch] when another version is to take over. It
+// may be called once.
 func (a *Agent) Run(ctx context.Context) error {
 	mode := os.FileMode(0o700)
 	if a.cfg.RunAs != "" {
@@ -156,6 +161,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer unlock()
 	j, err := journal.Open(a.cfg.DataDir, journal.Config{Shared: a.cfg.RunAs != ""})
 	if err != nil {
+		return err
+	}
+	if a.drain, err = openDrain(a.cfg.DataDir); err != nil {
 		return err
 	}
 	a.started = a.cfg.Now()
@@ -209,14 +217,20 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 		Log:    a.cfg.Log,
 	})
 	attempts := supervisor.New(supervisor.Config{Journal: j, Executors: executors, Logs: logs,
-		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Now: a.cfg.Now, Log: a.cfg.Log})
-	line = uplink.New(uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots,
-		Version: a.cfg.Version, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log})
+		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Draining: a.drain.Draining, Now: a.cfg.Now, Log: a.cfg.Log})
+	config := uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots, Drain: a.drain,
+		Version: a.cfg.Version, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log}
+	loops := []func(context.Context) error{attempts.Run, logs.Run}
+	if up := a.cfg.Upgrades; up != nil {
+		config.Upgrades = up
+		loops = append(loops, func(ctx context.Context) error { return up.Run(ctx, a.source(line)) })
+	}
+	line = uplink.New(config)
+	loops = append(loops, line.Run, a.answer(line, attempts))
 	if err := attempts.Recover(); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	loops := []func(context.Context) error{attempts.Run, logs.Run, line.Run, a.answer(line, attempts)}
 	for _, x := range executors {
 		loops = append(loops, x.Run)
 	}
@@ -229,4 +243,9 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 		})
 	}
 	return group.Wait()
+}
+
+// source is whose orders to upgrade count, and where programs come from.
+func (a *Agent) source(line *uplink.Uplink) upgrade.Source {
+	return upgrade.Source{Keys: a.identity.Keys, Instance: a.identity.Instance, AgentID: a.identity.AgentID, Fetch: line.Fetch}
 }

@@ -14,6 +14,8 @@ var (
 		"No agent runs on this data directory", "Start it with `cronium-agent run --data-dir DIR`.")
 	ErrSlots = problem.New("slots_invalid", http.StatusUnprocessableEntity,
 		"The number of slots is invalid", "Give a number from 1 to 10000.")
+	ErrBusy = problem.New("agent_busy", http.StatusConflict,
+		"Attempts still run", "Wait longer, or cancel them in the hub.")
 	ErrDataDir = problem.New("data_dir_unusable", http.StatusInternalServerError,
 		"The data directory cannot be used", "Check that the directory exists, belongs to the agent's user and has free space.")
 )

@@ -31,6 +31,8 @@ type Config struct {
 	Journal  *journal.Journal
 	Slots    int
 	Version  string
+	Drain    Drain    // nothing is ever drained if nil
+	Upgrades Upgrades // orders to upgrade are not obeyed if nil
 	// Pause is how long to wait before the nth dial in a row, n from 0; the default
 	// is full jitter up to a minute.
 	Pause func(n int) time.Duration
@@ -64,6 +66,12 @@ type Status struct {
 func New(cfg Config) *Uplink {
 	if cfg.Pause == nil {
 		cfg.Pause = pause
+	}
+	if cfg.Drain == nil {
+		cfg.Drain = noDrain{}
+	}
+	if cfg.Upgrades == nil {
+		cfg.Upgrades = noUpgrades{}
 	}
 	return &Uplink{cfg: cfg, bootID: uuid.NewString(), change: make(chan struct{}), status: Status{Since: cfg.Now()}}
 }
