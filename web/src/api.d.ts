@@ -119,6 +119,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/hosts/{host}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a host nothing new; what it runs goes on
+         * @description Needs host:edit.
+         */
+        post: operations["drainHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/hosts/{host}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a drained host work again
+         * @description Needs host:edit.
+         */
+        post: operations["resumeHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/hosts/{host}/upgrade": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upgrade a host's agent to the version that this hub has
+         * @description Needs host:edit.
+         */
+        post: operations["upgradeHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/jobs": {
         parameters: {
             query?: never;
@@ -570,6 +630,8 @@ export interface components {
             connected_at?: string;
             /** Format: date-time */
             created_at: string;
+            /** @description It gets nothing new; what it runs goes on */
+            draining: boolean;
             facts: components["schemas"]["HostFacts"];
             /** @enum {string} */
             kind: "agent";
@@ -588,6 +650,10 @@ export interface components {
             slots: number;
             /** @enum {string} */
             state: "online" | "offline" | "revoked";
+            /** @description While it is asked to become another version, and after it has failed to */
+            upgrade?: components["schemas"]["HostUpgrade"];
+            /** @description A version that this hub can upgrade it to; absent when it is that version */
+            upgrade_to?: string;
             /** @description Of the agent */
             version: string;
         };
@@ -609,6 +675,13 @@ export interface components {
             /** Format: int64 */
             memory_bytes: number;
             os: string;
+        };
+        HostUpgrade: {
+            /** @description Why it has failed */
+            problem?: string;
+            /** @enum {string} */
+            state: "waiting" | "failed";
+            version: string;
         };
         HubInfo: {
             /** Format: uuid */
@@ -909,11 +982,13 @@ export interface components {
             what: "created" | "waiting" | "assigned" | "accepted" | "started" | "finished" | "revoked" | "lost" | "ended";
         };
         NewJoinToken: {
-            /** @description Type this on the host */
+            /** @description Type this on the host; it installs the agent if this hub has programs to hand out */
             command: string;
             /** Format: date-time */
             expires_at: string;
             id: string;
+            /** @description Type this on a host that has cronium-agent */
+            manual: string;
             /** @description Shown once */
             token: string;
         };
@@ -1417,6 +1492,105 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drainHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upgradeHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
             };
             /** @description Error */
             default: {
