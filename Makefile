@@ -43,6 +43,14 @@ build: web ## Build bin/cronium-hub, cronium-agent, cronium-runner and cronium
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium-agent ./agent/cmd/agent
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium-runner ./agent/cmd/runner
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cronium ./sdk/cmd/cronium
+	@deploy/dist '$(VERSION)'
+
+# What hosts install from the hub: bin/dist, beside the hub. make build puts this
+# machine's platform there, make release all of them. Agents rest on /proc, inotify
+# and control groups: they are for Linux.
+.PHONY: release
+release: build ## Build what the hub hands out (bin/dist): agent and runner for linux amd64 and arm64
+	@deploy/dist '$(VERSION)' linux/amd64 linux/arm64
 
 .PHONY: images
 images: ## Build the images of jobs in containers that name none, with the engine that DOCKER_HOST names

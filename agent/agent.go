@@ -21,6 +21,7 @@ import (
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/logstream"
 	"github.com/cronium/cronium/agent/supervisor"
+	"github.com/cronium/cronium/agent/upgrade"
 	"github.com/cronium/cronium/agent/uplink"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 	"github.com/cronium/cronium/proto/image"
@@ -68,6 +69,8 @@ type Config struct {
 	// is taken; 128 MiB if zero.
 	MinFree int64
 	Version string // "dev" if empty
+	// Upgrades obeys the hub's orders to become another version; nil if none shall be.
+	Upgrades *upgrade.Upgrades
 	// Pause is how long to wait before the nth dial in a row; full jitter if nil.
 	Pause func(n int) time.Duration
 	Now   func() time.Time // time.Now if nil
@@ -84,6 +87,7 @@ type Agent struct {
 	line     *uplink.Uplink // once it runs
 	started  time.Time
 	kinds    []string // of executors, once it runs
+	drain    *drain   // once it runs
 }
 
 // Enrolment says how a host becomes an agent.
@@ -164,7 +168,8 @@ func (c *Config) runner() string {
 }
 
 // Run works until ctx ends, and returns nil then. Scripts that run at that moment
-// run on. It may be called once.
+// run on. It returns an *[upgrade.Switch] when another version is to take over. It
+// may be called once.
 func (a *Agent) Run(ctx context.Context) error {
 	mode := os.FileMode(0o700)
 	if a.scripts.shared() {
@@ -180,6 +185,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer unlock()
 	j, err := journal.Open(a.cfg.DataDir, journal.Config{Shared: a.scripts.shared()})
 	if err != nil {
+		return err
+	}
+	if a.drain, err = openDrain(a.cfg.DataDir); err != nil {
 		return err
 	}
 	a.started = a.cfg.Now()
@@ -272,14 +280,20 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 		Log:    a.cfg.Log,
 	})
 	attempts := supervisor.New(supervisor.Config{Journal: j, Executors: executors, Logs: logs,
-		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Now: a.cfg.Now, Log: a.cfg.Log})
-	a.line = uplink.New(uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots,
-		Version: a.cfg.Version, Probe: a.ssh.Probe, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log})
+		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Draining: a.drain.Draining, Now: a.cfg.Now, Log: a.cfg.Log})
+	config := uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots, Drain: a.drain,
+		Version: a.cfg.Version, Probe: a.ssh.Probe, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log}
+	loops := []func(context.Context) error{attempts.Run, logs.Run}
+	if up := a.cfg.Upgrades; up != nil {
+		config.Upgrades = up
+		loops = append(loops, func(ctx context.Context) error { return up.Run(ctx, a.source(a.line)) })
+	}
+	a.line = uplink.New(config)
+	loops = append(loops, a.line.Run, a.answer(a.line, attempts))
 	if err := attempts.Recover(); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	loops := []func(context.Context) error{attempts.Run, logs.Run, a.line.Run, a.answer(a.line, attempts)}
 	for _, x := range executors {
 		loops = append(loops, x.Run)
 	}
@@ -292,4 +306,9 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 		})
 	}
 	return group.Wait()
+}
+
+// source is whose orders to upgrade count, and where programs come from.
+func (a *Agent) source(line *uplink.Uplink) upgrade.Source {
+	return upgrade.Source{Keys: a.identity.Keys, Instance: a.identity.Instance, AgentID: a.identity.AgentID, Fetch: line.Fetch}
 }

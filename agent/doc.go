@@ -7,8 +7,9 @@
 //	  ◀══════════ logstream ◀── segments on disk ◀── mask ◀────┘
 //
 // An agent has a data directory: its identity (package uplink), its journal
-// (package journal) and two files of this package: `lock`, held while an agent
-// runs, so that there is one per directory, and `status.sock`, on which it tells
-// how it is. It has no port; it dials out. It may die at any moment: scripts run
+// (package journal), versions that it was upgraded to (package upgrade) and three
+// files of this package: `lock`, held while an agent runs, so that there is one per
+// directory, `status.sock`, on which it tells how it is, and `drain.json`, which says
+// whether it takes new attempts. It has no port; it dials out. It may die at any moment: scripts run
 // on, and the next agent on the directory finds them.
 package agent

@@ -31,6 +31,7 @@ type Status struct {
 	CertificateUntil time.Time `json:"certificate_until,omitzero"`
 	Slots            int       `json:"slots,omitempty"`
 	FreeSlots        int       `json:"free_slots"`
+	Draining         bool      `json:"draining"`            // nothing new is taken
 	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker, ssh
 	Limits           string    `json:"limits,omitempty"`    // what enforces those of processes: "cgroup v1: memory, cpu, pids"
 	Scripts          string    `json:"scripts,omitempty"`   // whom processes run as
@@ -86,6 +87,9 @@ func (a *Agent) answer(line *uplink.Uplink, attempts *supervisor.Supervisor) fun
 				}
 				return fmt.Errorf("answer questions about the status: %w", err)
 			}
+			if err := a.drain.reload(); err != nil {
+				a.cfg.Log.WarnContext(ctx, "read whether to drain", "err", err)
+			}
 			_ = conn.SetDeadline(a.cfg.Now().Add(answerTimeout))
 			_ = json.NewEncoder(conn).Encode(a.status(line, attempts)) // whoever asked has gone
 			_ = conn.Close()
@@ -97,7 +101,7 @@ func (a *Agent) status(line *uplink.Uplink, attempts *supervisor.Supervisor) Sta
 	s := Status{Running: true, Version: a.cfg.Version, PID: os.Getpid(), StartedAt: a.started.UTC(),
 		Name: a.identity.Name, AgentID: a.identity.AgentID, Hub: a.identity.Hub,
 		Status: line.Status(), CertificateUntil: a.identity.Until().UTC(),
-		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Executors: a.kinds, Held: []Held{}}
+		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Draining: a.drain.Draining(), Executors: a.kinds, Held: []Held{}}
 	if a.groups != nil {
 		s.Limits, s.Scripts = a.groups.String(), a.scripts.String()
 	}
@@ -115,6 +119,11 @@ func Ask(ctx context.Context, dir string) (Status, error) {
 		return Status{}, err
 	}
 	s := Status{Name: identity.Name, AgentID: identity.AgentID, Hub: identity.Hub, CertificateUntil: identity.Until().UTC(), Held: []Held{}}
+	word, err := readDrain(dir)
+	if err != nil {
+		return Status{}, err
+	}
+	s.Draining = word.Draining
 	ctx, stop := context.WithTimeout(ctx, answerTimeout)
 	defer stop()
 	err = withSocket(dir, func(path string) error {

@@ -17,6 +17,7 @@ type Config struct {
 	AgentsAddress string   // the address that agents are told to dial; default Agents
 	AllowedHosts  []string // further Host names that the dashboard answers to
 	DatabaseURL   string   // a PostgreSQL of the operator's; default a private one
+	Downloads     string   // a directory of programs for agents (make release); default none
 	ValkeyURL     string   // doorbells between replicas; default LISTEN/NOTIFY
 
 	Admin   Admin     // made at the first start; default: a setup code is printed

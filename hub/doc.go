@@ -9,7 +9,7 @@
 //	                                  │                 │
 //	verbs                      schedule   dispatch   fleet
 //	                                  │      │         │
-//	nouns            project identity setting secret job run runlog
+//	nouns            project identity setting secret job run runlog release
 //	                                  │
 //	floor                     postgres   bus   authz
 //

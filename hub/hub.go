@@ -23,6 +23,7 @@ import (
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/local"
 	"github.com/cronium/cronium/hub/project"
+	"github.com/cronium/cronium/hub/release"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/schedule"
@@ -142,13 +143,14 @@ func (h *Hub) wire(ctx context.Context) error {
 		return err
 	}
 	h.dispatch = dispatch.New(dispatch.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Jobs: orders, Opener: keys, Now: c.Now, Log: c.Log})
-	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Version: c.Version, Now: c.Now, Log: c.Log})
+	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Version: c.Version, Downloads: release.In(c.Downloads),
+		Now: c.Now, Log: c.Log})
 	h.api, err = httpapi.New(httpapi.Config{
 		PublicURL: c.PublicURL, Hosts: c.AllowedHosts, Version: c.Version, InstanceID: instance.ID,
 		AgentsAddress: h.agentsAddress(), JobSchema: definition.Schema(), Now: c.Now, Log: c.Log,
 	}, httpapi.Deps{
 		DB: h.db, Bell: h.bell, Identity: h.identity, Projects: projects, Jobs: jobs, Runs: h.runs, Schedules: h.schedules,
-		Logs: logs, Hosts: h.fleet, Orders: orders, Dashboard: web.Handler(),
+		Logs: logs, Hosts: h.fleet, Orders: orders, Downloads: release.In(c.Downloads), Dashboard: web.Handler(),
 	})
 	if err != nil {
 		return err

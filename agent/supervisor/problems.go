@@ -19,6 +19,8 @@ var (
 		"The agent has the attempt under another fence", "Nothing to do: the hub decides which one counts.")
 	ErrExecutor = problem.New("executor_unavailable", http.StatusServiceUnavailable,
 		"The agent cannot start it that way", "Start the agent where that executor is available (`cronium-agent status` lists them), or change the job.")
+	ErrDraining = problem.New("agent_draining", http.StatusServiceUnavailable,
+		"The agent is draining", "Nothing to do: the attempt goes to another agent or waits until somebody resumes this one.")
 	ErrStopping = problem.New("agent_stopping", http.StatusServiceUnavailable,
 		"The agent is shutting down", "Nothing to do: the attempt goes to another agent or waits.")
 

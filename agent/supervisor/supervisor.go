@@ -35,8 +35,10 @@ type Config struct {
 	Slots     int // attempts at once
 	// MinFree is the free disk space below which nothing new is taken; 128 MiB if zero.
 	MinFree int64
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Draining says that nothing new is taken; never if nil.
+	Draining func() bool
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Supervisor holds the attempts of this agent.
@@ -104,6 +106,9 @@ func New(cfg Config) *Supervisor {
 	if cfg.MinFree == 0 {
 		cfg.MinFree = defaultMinFree
 	}
+	if cfg.Draining == nil {
+		cfg.Draining = func() bool { return false }
+	}
 	return &Supervisor{cfg: cfg, bell: make(chan struct{}, 1), work: make(chan struct{}, 1), attempts: map[key]*attempt{}}
 }
 
@@ -149,6 +154,8 @@ func (s *Supervisor) take(a Assignment, pressure *problem.Problem) *problem.Prob
 		return ErrExecutor.With("it has no executor %q", a.Kind)
 	case s.stopping:
 		return ErrStopping.With("it takes nothing new")
+	case s.cfg.Draining():
+		return ErrDraining.With("it takes nothing new until it is resumed")
 	case s.taken >= s.cfg.Slots:
 		return ErrFull.With("%d of %d slots are taken", s.taken, s.cfg.Slots)
 	case pressure != nil:
@@ -294,6 +301,9 @@ func (s *Supervisor) save(ctx context.Context) {
 func (s *Supervisor) FreeSlots() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.cfg.Draining() {
+		return 0
+	}
 	return max(0, s.cfg.Slots-s.taken)
 }
 

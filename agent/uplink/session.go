@@ -65,6 +65,7 @@ func (u *Uplink) talk(ctx context.Context, s *session) error {
 	u.cfg.Attempts.Drop(refs(hello.GetDrop()))
 	u.cfg.Attempts.NewSession()
 	u.online(s, hello)
+	u.cfg.Upgrades.Welcome()
 	defer u.offline(nil)
 	u.cfg.Log.InfoContext(ctx, "connected", "hub", u.cfg.Identity.Hub, "name", hello.GetName(), "epoch", s.epoch)
 	group, ctx := errgroup.WithContext(ctx)
@@ -126,6 +127,7 @@ func (s *session) hello(ctx context.Context) (*agentv1.HelloResponse, error) {
 		Protocol: protocol, Version: s.cfg.Version, BootId: s.bootID, MachineId: machineID(),
 		JournalId: s.cfg.Journal.ID(), MaxFence: s.cfg.Journal.MaxFence(),
 		Slots: int32(s.cfg.Slots), Labels: AllLabels(s.facts, s.cfg.Identity.Labels), Facts: s.facts,
+		Draining: s.cfg.Drain.Untold(),
 	}
 	for _, h := range s.cfg.Attempts.Held() {
 		in.Held = append(in.Held, &agentv1.Held{Ref: ref(h.Ref), Phase: phases[h.Phase], LogBytes: h.LogBytes})
@@ -134,6 +136,7 @@ func (s *session) hello(ctx context.Context) (*agentv1.HelloResponse, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
+	s.told(ctx, in.Draining, out.Draining)
 	return out, nil
 }
 
@@ -223,15 +226,23 @@ func result(r supervisor.Result) *agentv1.Result {
 	return out
 }
 
-// heartbeats keeps the leases of what we hold, and takes orders.
+// heartbeats keeps the leases of what we hold, tells what was decided here, and takes
+// orders.
 func (s *session) heartbeats(ctx context.Context, every time.Duration) error {
 	if every <= 0 {
 		every = defaultHeartbeat
 	}
 	for {
-		if err := wait(ctx, every*8/10+rand.N(every*4/10+1)); err != nil {
-			return err
+		timer := time.NewTimer(every*8/10 + rand.N(every*4/10+1))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		case <-s.cfg.Drain.Bell():
+		case <-s.cfg.Upgrades.Bell():
 		}
+		timer.Stop()
 		if err := s.heartbeat(ctx); err != nil {
 			return err
 		}
@@ -241,7 +252,8 @@ func (s *session) heartbeats(ctx context.Context, every time.Duration) error {
 func (s *session) heartbeat(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
-	in := &agentv1.HeartbeatRequest{FreeSlots: int32(s.cfg.Attempts.FreeSlots())}
+	failed := s.cfg.Upgrades.Failure()
+	in := &agentv1.HeartbeatRequest{FreeSlots: int32(s.cfg.Attempts.FreeSlots()), Draining: s.cfg.Drain.Untold(), UpgradeFailure: failure(failed)}
 	for _, h := range s.cfg.Attempts.Held() {
 		in.Held = append(in.Held, ref(h.Ref))
 	}
@@ -251,6 +263,13 @@ func (s *session) heartbeat(ctx context.Context) error {
 	}
 	s.cfg.Attempts.Drop(refs(out.GetDrop()))
 	cancel(s.cfg.Attempts, out.GetCancel())
+	s.told(ctx, in.Draining, out.Draining)
+	if failed != nil {
+		s.cfg.Upgrades.Told(failed)
+	}
+	if len(out.GetUpgrade()) > 0 {
+		s.cfg.Upgrades.Order(out.GetUpgrade())
+	}
 	return nil
 }
 

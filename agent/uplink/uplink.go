@@ -32,7 +32,9 @@ type Config struct {
 	Slots    int
 	Version  string
 	// Probe looks at a server for the hub. If nil, this agent reaches none.
-	Probe func(context.Context, *agentv1.ProbeRequest) *agentv1.ProbeResponse
+	Probe    func(context.Context, *agentv1.ProbeRequest) *agentv1.ProbeResponse
+	Drain    Drain    // nothing is ever drained if nil
+	Upgrades Upgrades // orders to upgrade are not obeyed if nil
 	// Pause is how long to wait before the nth dial in a row, n from 0; the default
 	// is full jitter up to a minute.
 	Pause func(n int) time.Duration
@@ -66,6 +68,12 @@ type Status struct {
 func New(cfg Config) *Uplink {
 	if cfg.Pause == nil {
 		cfg.Pause = pause
+	}
+	if cfg.Drain == nil {
+		cfg.Drain = noDrain{}
+	}
+	if cfg.Upgrades == nil {
+		cfg.Upgrades = noUpgrades{}
 	}
 	return &Uplink{cfg: cfg, bootID: uuid.NewString(), change: make(chan struct{}), status: Status{Since: cfg.Now()}}
 }

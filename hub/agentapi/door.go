@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/cronium/cronium/hub/fleet"
+	"github.com/cronium/cronium/hub/release"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
@@ -44,6 +45,8 @@ type Config struct {
 	Logs    Logs
 	Version string // of the hub, told to agents
 
+	Downloads *release.Dir // programs that agents upgrade to; default: none
+
 	Heartbeat time.Duration // how often agents report; default 10 s
 	Silence   time.Duration // after which a session is closed; default 45 s
 
@@ -56,6 +59,9 @@ type Config struct {
 func (c *Config) validate() {
 	if c.Fleet == nil || c.Runs == nil || c.Logs == nil {
 		panic("agentapi: Config needs Fleet, Runs and Logs")
+	}
+	if c.Downloads == nil {
+		c.Downloads = release.In("")
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 10 * time.Second
@@ -80,6 +86,8 @@ type Door struct {
 	chunks   *batcher[runlog.Chunk, int64]
 	work     sync.WaitGroup // calls of all batchers
 
+	downloads chan struct{} // places
+
 	mu       sync.Mutex
 	sessions map[*wire.Session]*session
 }
@@ -94,7 +102,7 @@ const (
 // New returns a door. It serves once [Door.Serve] runs.
 func New(config Config) *Door {
 	config.validate()
-	d := &Door{config: config, sessions: map[*wire.Session]*session{}}
+	d := &Door{config: config, sessions: map[*wire.Session]*session{}, downloads: make(chan struct{}, maxDownloads)}
 	d.renewals = newBatcher(&d.work, batchItems, d.renew)
 	d.chunks = newBatcher(&d.work, batchChunks, config.Logs.Append)
 	d.server = wire.NewServer(

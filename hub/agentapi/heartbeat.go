@@ -3,6 +3,8 @@ package agentapi
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/cronium/cronium/hub/run"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 )
@@ -21,14 +23,21 @@ func (s *session) heartbeat(ctx context.Context, in *agentv1.HeartbeatRequest) (
 	s.heard()
 	s.door.config.Fleet.Seen(live)
 	live.Correct(s.door.config.Now(), keysOf(refs), int(in.GetFreeSlots()))
+	if err := s.listen(ctx, live, in); err != nil {
+		return nil, err
+	}
+	out := &agentv1.HeartbeatResponse{Draining: proto.Bool(live.Wishes().Draining)}
+	if out.Upgrade, err = s.orderUpgrade(ctx, live); err != nil {
+		return nil, err
+	}
 	if len(refs) == 0 {
-		return &agentv1.HeartbeatResponse{}, nil
+		return out, nil
 	}
 	orders, err := s.door.renewals.do(ctx, []run.Renewal{{AgentID: s.agent, Refs: refs}})
 	if err != nil {
 		return nil, err
 	}
-	out := &agentv1.HeartbeatResponse{Drop: fromRefs(orders[0].Drop)}
+	out.Drop = fromRefs(orders[0].Drop)
 	for _, r := range orders[0].Cancel {
 		out.Cancel = append(out.Cancel, &agentv1.Cancel{Ref: fromRef(r)})
 	}

@@ -3,6 +3,7 @@ package agentapi
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/cronium/cronium/hub/fleet"
@@ -42,6 +43,7 @@ func (s *session) hello(ctx context.Context, in *agentv1.HelloRequest) (*agentv1
 	admitted, err := config.Fleet.Admit(ctx, s.wire.PeerCertificate(), fleet.Hello{
 		Version: in.GetVersion(), BootID: in.GetBootId(), MachineID: in.GetMachineId(), JournalID: in.GetJournalId(),
 		Slots: int(in.GetSlots()), Labels: in.GetLabels(), Facts: toFacts(in.GetFacts()),
+		Draining: in.Draining,
 	})
 	if err != nil {
 		return nil, err
@@ -56,7 +58,7 @@ func (s *session) hello(ctx context.Context, in *agentv1.HelloRequest) (*agentv1
 		"held", len(held), "drop", len(drop))
 	return &agentv1.HelloResponse{
 		AgentId: s.agent.String(), Name: admitted.Name, HubVersion: config.Version, Epoch: admitted.Epoch,
-		Heartbeat: durationpb.New(config.Heartbeat), Drop: fromRefs(drop),
+		Heartbeat: durationpb.New(config.Heartbeat), Drop: fromRefs(drop), Draining: proto.Bool(admitted.Wishes.Draining),
 	}, nil
 }
 

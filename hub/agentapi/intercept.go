@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 		agentv1.HubService_Hello_FullMethodName, agentv1.HubService_Heartbeat_FullMethodName, agentv1.HubService_Accept_FullMethodName,
 		agentv1.HubService_Report_FullMethodName, agentv1.HubService_Renew_FullMethodName,
 	},
-	wire.ALPNData: {agentv1.HubDataService_Upload_FullMethodName},
+	wire.ALPNData: {agentv1.HubDataService_Upload_FullMethodName, agentv1.HubDataService_Download_FullMethodName},
 }
 
 func (d *Door) unary(ctx context.Context, in any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (out any, err error) {

@@ -28,6 +28,8 @@ var (
 		"Agent fell silent", "Look at the network between agent and hub, and at the load of the host.")
 	ErrCertificateEnded = problem.New("certificate_expired", http.StatusForbidden,
 		"Certificate of the session has ended", "Nothing to do: the agent connects with its next certificate.")
+	ErrVersionGone = problem.New("version_gone", http.StatusConflict,
+		"This hub no longer has the version", "Ask for the upgrade again: it goes to the version that the hub has now.")
 	ErrPanic = problem.New("internal", http.StatusInternalServerError,
 		"Hub made a mistake", "Report this with the hub's log.")
 )

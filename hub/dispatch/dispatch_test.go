@@ -16,6 +16,8 @@ func TestReasonsNameWhatIsMissing(t *testing.T) {
 	agent := func(name string, online bool, labels map[string]string) fleet.Candidate {
 		return fleet.Candidate{ID: uuid.New(), Name: name, Online: online, Slots: 1, Labels: labels}
 	}
+	drained := agent("d", true, linux)
+	drained.Draining = true
 	a, b := agent("a", true, linux), agent("b", false, map[string]string{"os": "linux", "gpu": "yes"})
 	for name, c := range map[string]struct {
 		agents       []fleet.Candidate
@@ -29,6 +31,8 @@ func TestReasonsNameWhatIsMissing(t *testing.T) {
 			map[string]string{"os": "linux", "zone": "eu", "arch": "arm64"}, NoMatching, "No host has all labels; c, the closest, lacks os=linux"},
 		"offline":    {[]fleet.Candidate{a, b}, nil, map[string]string{"gpu": "yes"}, Offline, "Offline: b"},
 		"full":       {[]fleet.Candidate{a, b}, map[uuid.UUID]int{a.ID: 1}, linux, Full, "All slots are taken on a"},
+		"draining":   {[]fleet.Candidate{drained, b}, nil, linux, Draining, "Draining, so nothing new starts there: d"},
+		"one of two": {[]fleet.Candidate{drained, a}, map[uuid.UUID]int{a.ID: 1}, linux, Full, "All slots are taken on a"},
 		"any moment": {[]fleet.Candidate{a, b}, nil, linux, "", ""},
 	} {
 		e := explainer{agents: c.agents, busy: c.busy}

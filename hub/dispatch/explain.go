@@ -19,6 +19,7 @@ const (
 	NoMatching = "no_matching_agent"
 	Offline    = "matching_agents_offline"
 	Full       = "agents_full"
+	Draining   = "agents_draining"
 )
 
 // explain says, for runs that nobody took, what they wait for: once for all of a
@@ -80,14 +81,17 @@ func (e *explainer) why(target map[string]string) (code, detail string) {
 	if len(e.agents) == 0 {
 		return NoAgents, "No host has been added to this project yet"
 	}
-	var matching, online []string
+	var matching, online, draining []string
 	room := false
 	for _, a := range e.agents {
 		if !covers(a.Labels, target) {
 			continue
 		}
 		matching = append(matching, a.Name)
-		if a.Online {
+		switch {
+		case a.Online && a.Draining:
+			draining = append(draining, a.Name)
+		case a.Online:
 			online = append(online, a.Name)
 			room = room || e.busy[a.ID] < a.Slots
 		}
@@ -95,6 +99,8 @@ func (e *explainer) why(target map[string]string) (code, detail string) {
 	switch {
 	case len(matching) == 0:
 		return NoMatching, e.missing(target)
+	case len(online) == 0 && len(draining) > 0:
+		return Draining, "Draining, so nothing new starts there: " + some(draining)
 	case len(online) == 0:
 		return Offline, "Offline: " + some(matching)
 	case !room:

@@ -23,6 +23,7 @@ type Hello struct {
 	Slots     int
 	Labels    map[string]string
 	Facts     Facts
+	Draining  *bool // set on the host since we were last told; nil if not
 }
 
 // Admitted is a session that may go on.
@@ -36,6 +37,7 @@ type Admitted struct {
 	// JournalIntact says that the agent still has the journal that it had in its
 	// last session.
 	JournalIntact bool
+	Wishes        Wishes
 }
 
 // pingWait is how long the session before gets to show that it lives.
@@ -140,7 +142,16 @@ func (f *Fleet) connect(ctx context.Context, q *db.Queries, agent db.LockAgentRo
 	if err := errors.Join(err1, err2); err != nil {
 		return Admitted{}, fmt.Errorf("encode labels and facts: %w", err)
 	}
+	out.Wishes = Wishes{Draining: agent.Draining, Upgrade: wanted(agent.UpgradeVersion, agent.UpgradeProblem)}
+	if h.Draining != nil {
+		out.Wishes.Draining = *h.Draining
+	}
+	still := agent.UpgradeVersion
+	if still == h.Version { // it has become what it should
+		still, out.Wishes.Upgrade = "", ""
+	}
 	epoch, err := q.Connected(ctx, db.ConnectedParams{
+		Draining: out.Wishes.Draining, UpgradeVersion: still,
 		ID: agent.ID, HubID: f.config.HubID, BootID: h.BootID, MachineID: h.MachineID, JournalID: h.JournalID,
 		Version: h.Version, Slots: int32(h.Slots), Labels: labels, Facts: facts, //nolint:gosec // at most maxSlots
 	})

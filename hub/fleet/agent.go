@@ -44,6 +44,9 @@ type Agent struct {
 	RevokedAt      *time.Time
 	CreatedAt      time.Time
 	CertificateEnd time.Time
+	Draining       bool   // it gets nothing new
+	UpgradeVersion string // what it shall become; empty when it has, or nobody asked
+	UpgradeProblem string // why it has not
 }
 
 // Filter chooses a page of agents.
@@ -142,6 +145,8 @@ type Candidate struct {
 	Labels map[string]string
 	Slots  int
 	Online bool
+
+	Draining bool
 }
 
 // Candidates returns the agents of a project, connected to whichever replica; at
@@ -153,7 +158,7 @@ func (f *Fleet) Candidates(ctx context.Context, project uuid.UUID) ([]Candidate,
 	}
 	out := make([]Candidate, 0, len(rows))
 	for _, row := range rows {
-		c := Candidate{ID: row.ID, Name: row.Name, Slots: int(row.Slots), Online: row.Online}
+		c := Candidate{ID: row.ID, Name: row.Name, Slots: int(row.Slots), Online: row.Online, Draining: row.Draining}
 		if err := json.Unmarshal(row.Labels, &c.Labels); err != nil {
 			return nil, fmt.Errorf("read labels of agent %s: %w", row.Name, err)
 		}
@@ -216,6 +221,7 @@ func toAgent(row db.AgentsRow) (Agent, error) {
 	a := Agent{
 		ID: row.ID, ProjectID: row.ProjectID, Name: row.Name, State: Offline, Version: row.Version, Slots: int(row.Slots),
 		LastSeenAt: row.LastSeenAt, RevokedAt: row.RevokedAt, CreatedAt: row.CreatedAt, CertificateEnd: row.NotAfter,
+		Draining: row.Draining, UpgradeVersion: row.UpgradeVersion, UpgradeProblem: row.UpgradeProblem,
 	}
 	switch {
 	case row.RevokedAt != nil:

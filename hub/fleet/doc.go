@@ -18,6 +18,11 @@
 //   - What a host says of itself is cleaned and cut before it is kept. Labels from
 //     the join token, and os, arch and host, cannot be changed by the host.
 //   - Revoking ends sessions on every replica within five seconds.
+//   - An agent that drains gets nothing new, from whichever replica, a few seconds
+//     after somebody said so in the hub or on its host, until somebody says that it
+//     may again. The last word counts.
+//   - What an agent becomes by an upgrade is vouched for by the key that it pinned
+//     when it enrolled.
 //
 // It refuses to know what runs on an agent, and the messages of the protocol:
 // hub/agentapi speaks those. All methods may be called concurrently. [Fleet.Run]

@@ -37,6 +37,8 @@ type Live struct {
 	mu    sync.Mutex
 	held  map[Attempt]time.Time // since when we believe so
 	limit int                   // how many it takes, by its own last word
+
+	wishes Wishes
 }
 
 // Attempt names one attempt, as a key.
@@ -54,10 +56,13 @@ func (l *Live) Done() <-chan struct{} { return l.link.Done() }
 // Close ends the session.
 func (l *Live) Close(cause error) { l.link.Close(cause) }
 
-// Free is how many attempts the agent can take now.
+// Free is how many attempts the agent can take now; none while it is draining.
 func (l *Live) Free() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.wishes.Draining {
+		return 0
+	}
 	return max(0, l.limit-len(l.held))
 }
 
@@ -163,7 +168,7 @@ func (f *Fleet) Join(a Admitted, machine string, link Link, held []Attempt) *Liv
 	l := &Live{
 		AgentID: a.AgentID, ProjectID: a.ProjectID, Name: a.Name, Labels: a.Labels, Epoch: a.Epoch, Slots: a.Slots,
 		machine: cleanText(machine, 64), remote: link.RemoteAddr().String(), link: link, freed: f.live.ring,
-		held: make(map[Attempt]time.Time, len(held)), limit: a.Slots,
+		held: make(map[Attempt]time.Time, len(held)), limit: a.Slots, wishes: a.Wishes,
 	}
 	l.Give(f.now(), held...)
 	r := &f.live

@@ -53,7 +53,7 @@ func (f *Fleet) Seen(l *Live) {
 	p.seen[l.AgentID] = l.Epoch
 }
 
-// Run keeps presence and revocations current until ctx ends. bell, which may be
+// Run keeps presence, revocations and wishes current until ctx ends. bell, which may be
 // nil, says that agents changed on some replica.
 func (f *Fleet) Run(ctx context.Context, bell <-chan struct{}) error {
 	ticker := time.NewTicker(tick)
@@ -78,7 +78,7 @@ func (f *Fleet) Run(ctx context.Context, bell <-chan struct{}) error {
 		}
 		if err := f.step(ctx, within); err != nil {
 			if ctx.Err() == nil {
-				f.log.ErrorContext(ctx, "keep presence and revocations", "err", err)
+				f.log.ErrorContext(ctx, "keep presence, revocations and wishes", "err", err)
 			}
 			continue
 		}
@@ -93,7 +93,7 @@ func (f *Fleet) Run(ctx context.Context, bell <-chan struct{}) error {
 func (f *Fleet) step(ctx context.Context, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return errors.Join(f.flushPresence(ctx), f.refreshRevocations(ctx, within))
+	return errors.Join(f.flushPresence(ctx), f.refreshRevocations(ctx, within), f.refreshWishes(ctx))
 }
 
 func (f *Fleet) flushPresence(ctx context.Context) error {

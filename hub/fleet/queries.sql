@@ -43,7 +43,8 @@ insert into agent_certificates (serial, agent_id, spki_sha256, generation, not_a
 values (@serial, @agent_id, @spki_sha256, @generation, @not_after);
 
 -- name: LockAgent :one
-select id, project_id, name, token_labels, journal_id, machine_id, boot_id, epoch, hub_id, last_seen_at, revoked_at,
+select id, project_id, name, token_labels, journal_id, machine_id, boot_id, epoch, hub_id, last_seen_at, revoked_at, draining,
+    upgrade_version, upgrade_problem,
     (hub_id is not null and last_seen_at > now() - make_interval(secs => @silence_s::float8))::boolean as answering
 from agents where id = @id for update;
 
@@ -67,9 +68,32 @@ where agent_id = $1 and generation > $2 and revoked_at is null;
 -- name: Connected :one
 update agents
 set epoch = epoch + 1, hub_id = @hub_id::uuid, connected_at = now(), last_seen_at = now(), boot_id = @boot_id, machine_id = @machine_id,
-    journal_id = @journal_id, version = @version, slots = @slots, labels = @labels, facts = @facts
+    journal_id = @journal_id, version = @version, slots = @slots, labels = @labels, facts = @facts, draining = @draining,
+    upgrade_version = @upgrade_version
 where id = @id
 returning epoch;
+
+-- name: SetDraining :one
+update agents set draining = @draining, wished_at = now()
+where project_id = @project_id and name = @name and revoked_at is null
+returning id;
+
+-- name: SaysDraining :exec
+update agents set draining = @draining, wished_at = now() where id = @id;
+
+-- name: WishUpgrade :one
+update agents set upgrade_version = @version::text, upgrade_problem = '', wished_at = now()
+where project_id = @project_id and name = @name and revoked_at is null and version <> @version::text
+returning id;
+
+-- name: UpgradeFailed :execrows
+update agents set upgrade_problem = @problem, wished_at = now()
+where id = @id and upgrade_version = @version and upgrade_version <> '';
+
+-- name: Wishes :many
+-- What was decided lately about agents that are connected to this replica.
+select id, draining, upgrade_version, upgrade_problem from agents
+where wished_at > now() - make_interval(secs => @within_s::float8) and hub_id = @hub_id::uuid;
 
 -- name: Disconnected :exec
 update agents set hub_id = null, last_seen_at = now() where id = $1 and epoch = $2;
@@ -100,6 +124,7 @@ where revoked_at > now() - make_interval(secs => @within_s::float8) and not_afte
 
 -- name: Agents :many
 select a.id, a.project_id, a.name, a.labels, a.facts, a.version, a.slots, a.epoch, a.connected_at, a.last_seen_at, a.revoked_at, a.created_at,
+    a.draining, a.upgrade_version, a.upgrade_problem,
     (a.hub_id is not null and a.last_seen_at > now() - make_interval(secs => @silence_s::float8))::boolean as online,
     c.not_after
 from agents a
@@ -110,6 +135,7 @@ order by a.name, a.id limit @n;
 
 -- name: AgentByName :one
 select a.id, a.project_id, a.name, a.labels, a.facts, a.version, a.slots, a.epoch, a.connected_at, a.last_seen_at, a.revoked_at, a.created_at,
+    a.draining, a.upgrade_version, a.upgrade_problem,
     (a.hub_id is not null and a.last_seen_at > now() - make_interval(secs => @silence_s::float8))::boolean as online,
     c.not_after
 from agents a
@@ -122,7 +148,7 @@ select id, name from agents where id = any (@ids::uuid[]);
 
 -- name: Candidates :many
 -- What dispatch needs to explain why runs wait.
-select a.id, a.name, a.labels, a.slots,
+select a.id, a.name, a.labels, a.slots, a.draining,
     (a.hub_id is not null and a.last_seen_at > now() - make_interval(secs => @silence_s::float8))::boolean as online
 from agents a
 where a.project_id = @project_id and a.revoked_at is null

@@ -22,6 +22,7 @@ import (
 	"github.com/cronium/cronium/hub/job"
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/project"
+	"github.com/cronium/cronium/hub/release"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/schedule"
@@ -62,6 +63,7 @@ type Deps struct {
 	Logs      *runlog.Store
 	Hosts     *fleet.Fleet
 	Orders    Orders
+	Downloads *release.Dir // programs of agents
 	Dashboard http.Handler // everything outside /api
 }
 
@@ -88,6 +90,7 @@ type API struct {
 	schedules *schedule.Store
 	logs      *runlog.Store
 	hosts     *fleet.Fleet
+	downloads *release.Dir
 	dashboard http.Handler
 	orders    Orders
 
@@ -118,8 +121,11 @@ func New(c Config, d Deps) (*API, error) {
 	c.fill()
 	a := &API{
 		db: d.DB, bell: d.Bell, identity: d.Identity, projects: d.Projects, jobs: d.Jobs, runs: d.Runs, schedules: d.Schedules,
-		logs: d.Logs, hosts: d.Hosts, dashboard: d.Dashboard, orders: d.Orders,
+		logs: d.Logs, hosts: d.Hosts, downloads: d.Downloads, dashboard: d.Dashboard, orders: d.Orders,
 		cfg: c, now: c.Now, log: c.Log, router: chi.NewRouter(), origins: http.NewCrossOriginProtection(), closing: make(chan struct{}),
+	}
+	if a.downloads == nil {
+		a.downloads = release.In("")
 	}
 	a.close = sync.OnceFunc(func() { close(a.closing) })
 	if err := a.readAddresses(); err != nil {

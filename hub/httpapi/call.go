@@ -19,6 +19,7 @@ type call struct {
 	id      string
 	addr    netip.Addr
 	agent   string // User-Agent
+	host    string // under which we were asked: one that we answer for
 	secure  bool   // the browser is on https
 	log     *slog.Logger
 	actor   authz.Actor
@@ -42,7 +43,7 @@ func callFrom(ctx context.Context) *call {
 func (a *API) newCall(r *http.Request) *call {
 	id := uuid.Must(uuid.NewV7()).String()
 	return &call{
-		id: id, agent: clip(r.UserAgent(), 256), secure: a.secure(r), log: a.log,
+		id: id, agent: clip(r.UserAgent(), 256), host: r.Host, secure: a.secure(r), log: a.log,
 		addr: clientAddr(r),
 	}
 }

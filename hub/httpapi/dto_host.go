@@ -16,6 +16,16 @@ type Host struct {
 	LastSeenAt  *time.Time        `json:"last_seen_at,omitempty"`
 	CreatedAt   time.Time         `json:"created_at"`
 	Certificate HostCertificate   `json:"certificate"`
+	Draining    bool              `json:"draining" doc:"It gets nothing new; what it runs goes on"`
+	Upgrade     *HostUpgrade      `json:"upgrade,omitempty" doc:"While it is asked to become another version, and after it has failed to"`
+	UpgradeTo   string            `json:"upgrade_to,omitempty" doc:"A version that this hub can upgrade it to; absent when it is that version"`
+}
+
+// HostUpgrade is an upgrade that is asked for.
+type HostUpgrade struct {
+	Version string `json:"version"`
+	State   string `json:"state" enum:"waiting,failed"`
+	Problem string `json:"problem,omitempty" doc:"Why it has failed"`
 }
 
 // HostFacts are what a host says of itself.
@@ -48,5 +58,6 @@ type NewJoinToken struct {
 	Token     string    `json:"token" doc:"Shown once"`
 	ID        string    `json:"id"`
 	ExpiresAt time.Time `json:"expires_at"`
-	Command   string    `json:"command" doc:"Type this on the host"`
+	Command   string    `json:"command" doc:"Type this on the host; it installs the agent if this hub has programs to hand out"`
+	Manual    string    `json:"manual" doc:"Type this on a host that has cronium-agent"`
 }

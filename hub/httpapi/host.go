@@ -2,12 +2,12 @@ package httpapi
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/cronium/cronium/hub/fleet"
+	"github.com/cronium/cronium/hub/release"
 )
 
 func (a *API) listHosts(ctx context.Context, c *call, in *listHostsInput) (*output[Page[Host]], error) {
@@ -15,7 +15,7 @@ func (a *API) listHosts(ctx context.Context, c *call, in *listHostsInput) (*outp
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(showAgents(page.Agents), page.Next), nil
+	return pageOf(a.showAgents(page.Agents), page.Next), nil
 }
 
 // How many hosts a socket is told of.
@@ -27,7 +27,7 @@ func (a *API) showHosts(ctx context.Context, project uuid.UUID) ([]Host, error) 
 	if err != nil {
 		return nil, err
 	}
-	return showAgents(page.Agents), nil
+	return a.showAgents(page.Agents), nil
 }
 
 func (a *API) getHost(ctx context.Context, c *call, in *HostPath) (*output[Host], error) {
@@ -35,7 +35,8 @@ func (a *API) getHost(ctx context.Context, c *call, in *HostPath) (*output[Host]
 	if err != nil {
 		return nil, err
 	}
-	return answer(showAgent(agent)), nil
+	newest, _ := a.downloads.Release()
+	return answer(showAgent(agent, newest)), nil
 }
 
 func (a *API) revokeHost(ctx context.Context, c *call, in *HostPath) (*none, error) {
@@ -53,12 +54,50 @@ func (a *API) createJoinToken(ctx context.Context, c *call, in *joinTokenInput) 
 	if err != nil {
 		return nil, err
 	}
-	return answer(NewJoinToken{Token: plain, ID: token.ID, ExpiresAt: token.ExpiresAt, Command: a.enrolCommand(plain)}), nil
+	return answer(a.invite(c, plain, token)), nil
 }
 
-// enrolCommand is typed on the host as it stands.
-func (a *API) enrolCommand(token string) string {
-	return strings.Join([]string{"cronium-agent enrol --hub", a.cfg.AgentsAddress, "--token", token, "--data-dir /var/lib/cronium-agent"}, " ")
+// agentDir is where agents keep their state unless told otherwise.
+const agentDir = "/var/lib/cronium-agent"
+
+// invite says what to type on a host.
+func (a *API) invite(c *call, plain string, token fleet.JoinToken) NewJoinToken {
+	made := NewJoinToken{Token: plain, ID: token.ID, ExpiresAt: token.ExpiresAt, Manual: release.Manual(a.agentsAddress(c), plain, agentDir)}
+	made.Command = made.Manual
+	if _, err := a.downloads.Release(); err == nil {
+		made.Command = release.Command(a.ownURL(c), plain)
+	}
+	return made
+}
+
+func (a *API) drainHost(ctx context.Context, c *call, in *HostPath) (*output[Host], error) {
+	return a.setDraining(ctx, c, in, true)
+}
+
+func (a *API) resumeHost(ctx context.Context, c *call, in *HostPath) (*output[Host], error) {
+	return a.setDraining(ctx, c, in, false)
+}
+
+func (a *API) setDraining(ctx context.Context, c *call, in *HostPath, on bool) (*output[Host], error) {
+	if err := a.hosts.SetDraining(ctx, c.actor, c.project.ID, in.Host, on); err != nil {
+		return nil, err
+	}
+	return a.getHost(ctx, c, in)
+}
+
+func (a *API) upgradeHost(ctx context.Context, c *call, in *HostPath) (*output[Host], error) {
+	agent, err := a.hosts.Agent(ctx, c.project.ID, in.Host)
+	if err != nil {
+		return nil, err
+	}
+	order, err := a.downloads.For(agent.Facts.OS, agent.Facts.Arch)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.hosts.Upgrade(ctx, c.actor, c.project.ID, in.Host, order.Version); err != nil {
+		return nil, err
+	}
+	return a.getHost(ctx, c, in)
 }
 
 // duration reads an optional duration such as 90m; absent is zero.
@@ -73,15 +112,16 @@ func duration(text, field string) (time.Duration, error) {
 	return d, nil
 }
 
-func showAgents(agents []fleet.Agent) []Host {
+func (a *API) showAgents(agents []fleet.Agent) []Host {
 	hosts := make([]Host, len(agents))
+	newest, _ := a.downloads.Release() // without one, nothing can be upgraded
 	for i, agent := range agents {
-		hosts[i] = showAgent(agent)
+		hosts[i] = showAgent(agent, newest)
 	}
 	return hosts
 }
 
-func showAgent(agent fleet.Agent) Host {
+func showAgent(agent fleet.Agent, newest release.Release) Host {
 	h := Host{
 		Name: agent.Name, Kind: "agent", State: string(agent.State), Labels: orEmpty(agent.Labels), Version: agent.Version,
 		Slots: agent.Slots, Running: agent.Running, ConnectedAt: agent.ConnectedAt, LastSeenAt: agent.LastSeenAt, CreatedAt: agent.CreatedAt,
@@ -90,6 +130,16 @@ func showAgent(agent fleet.Agent) Host {
 			Distribution: agent.Facts.Distribution, CPUs: agent.Facts.CPUs, MemoryBytes: agent.Facts.MemoryBytes,
 			Interpreters: orEmpty(agent.Facts.Interpreters),
 		},
+		Draining: agent.Draining,
+	}
+	if agent.State != fleet.Revoked && agent.Version != newest.Version && newest.Has(agent.Facts.OS, agent.Facts.Arch) {
+		h.UpgradeTo = newest.Version
+	}
+	if agent.UpgradeVersion != "" {
+		h.Upgrade = &HostUpgrade{Version: agent.UpgradeVersion, State: "waiting", Problem: agent.UpgradeProblem}
+		if agent.UpgradeProblem != "" {
+			h.Upgrade.State = "failed"
+		}
 	}
 	if !agent.CertificateEnd.IsZero() {
 		h.Certificate.NotAfter = &agent.CertificateEnd

@@ -244,7 +244,7 @@ func TestAHostIsInvitedWithACommandToType(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	got := decode[httpapi.NewJoinToken](t, w.want(201, "POST", "/api/v1/projects/default/hosts/join-tokens", `{"name":"db-1","labels":{"tier":"db"},"expires_in":"10m","uses":2}`))
-	if !strings.HasPrefix(got.Command, "cronium-agent enrol --hub 127.0.0.1:8421 --token "+got.Token) {
+	if got.Command != got.Manual || !strings.HasPrefix(got.Command, "CRONIUM_JOIN_TOKEN="+got.Token+" cronium-agent enrol --hub 127.0.0.1:8421 ") {
 		t.Fatalf("command = %s", got.Command)
 	}
 	w.want(422, "POST", "/api/v1/projects/default/hosts/join-tokens", `{"expires_in":"900h"}`)

@@ -26,6 +26,8 @@ func (a *API) plainRoutes() []*route {
 		probe("/readyz", a.readyz),
 		file(base+"/openapi.json", a.serveSpec),
 		file(base+"/schemas/job.json", a.serveJobSchema),
+		file("/install.sh", a.serveInstallScript),
+		file("/downloads/{file}", a.serveDownload),
 		file("/", a.serveDashboard),
 		file(everythingElse, a.serveDashboard),
 		{method: "HEAD", pattern: everythingElse, auth: public, scope: scopeNone, body: noBody, rate: rateRead, change: reads, raw: a.serveDashboard},

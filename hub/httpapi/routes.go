@@ -122,6 +122,9 @@ func (a *API) hostRoutes() []*route {
 		within("GET", "/hosts", authz.HostRead, doc{"listHosts", "hosts", "List hosts", 0}, handle(a.listHosts)),
 		within("GET", "/hosts/{host}", authz.HostRead, doc{"getHost", "hosts", "Show a host", 0}, handle(a.getHost)),
 		within("DELETE", "/hosts/{host}", authz.HostEdit, doc{"revokeHost", "hosts", "Revoke a host's certificates and cut it off", 0}, handle(a.revokeHost)),
+		within("POST", "/hosts/{host}/drain", authz.HostEdit, doc{"drainHost", "hosts", "Give a host nothing new; what it runs goes on", 0}, handle(a.drainHost)),
+		within("POST", "/hosts/{host}/resume", authz.HostEdit, doc{"resumeHost", "hosts", "Give a drained host work again", 0}, handle(a.resumeHost)),
+		within("POST", "/hosts/{host}/upgrade", authz.HostEdit, doc{"upgradeHost", "hosts", "Upgrade a host's agent to the version that this hub has", 202}, handle(a.upgradeHost)),
 		within("POST", "/hosts/join-tokens", authz.HostEdit, doc{"createJoinToken", "hosts", "Make a token with which an agent enrols", 201}, handle(a.createJoinToken)).takes(smallBody),
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/pgtest"
 	"github.com/cronium/cronium/hub/project"
+	"github.com/cronium/cronium/hub/release"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/schedule"
@@ -60,6 +61,7 @@ type world struct {
 	fleet     *fleet.Fleet
 	api       *httpapi.API
 	url       string
+	downloads string          // a directory, empty at first
 	ours      project.Project // default
 	theirs    project.Project // other
 	admin     string          // token of the instance's administrator
@@ -67,7 +69,7 @@ type world struct {
 
 func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	t.Helper()
-	w := &world{t: t, db: pgtest.New(t)}
+	w := &world{t: t, db: pgtest.New(t), downloads: t.TempDir()}
 	ctx := t.Context()
 	settings := setting.New(w.db)
 	instance := must(settings.Instance(ctx))
@@ -97,7 +99,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	}
 	w.api = must(httpapi.New(config, httpapi.Deps{
 		DB: w.db, Bell: w.bell, Identity: w.identity, Projects: w.projects, Jobs: w.jobs, Runs: w.runs, Schedules: w.schedules,
-		Logs: w.logs, Hosts: w.fleet, Orders: about,
+		Logs: w.logs, Hosts: w.fleet, Orders: about, Downloads: release.In(w.downloads),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }),
 	}))
 	w.serve()

@@ -24,11 +24,12 @@ const (
 // Machine is a hub with its private PostgreSQL, and an agent, started from the
 // built binaries as an operator would start them.
 type Machine struct {
-	Dir    string // data of hub and agent, and what tests put beside it
-	URL    string
-	Client *client.Client
-	Hub    *Process
-	Agent  *Process
+	Dir        string // data of hub and agent, and what tests put beside it
+	URL        string
+	AgentsAddr string // where agents dial in
+	Client     *client.Client
+	Hub        *Process
+	Agent      *Process
 
 	t     testing.TB
 	token string // of Client
@@ -38,32 +39,58 @@ type Machine struct {
 // binaries must have been built (make build).
 func NewMachine(t testing.TB) *Machine {
 	t.Helper()
+	m := NewHubMachine(t)
 	bin := binDir(t)
-	dir := openDir(t)
-	httpAddr, agentsAddr := FreeAddress(t), FreeAddress(t)
-	m := &Machine{Dir: dir, URL: "http://" + httpAddr, t: t}
-	m.Hub = newProcess(t, dir, filepath.Join(bin, "cronium-hub"),
-		[]string{"CRONIUM_ADMIN_EMAIL=" + Email, "CRONIUM_ADMIN_PASSWORD=" + Password},
-		"serve", "--data-dir", filepath.Join(dir, "hub"), "--http", httpAddr, "--agents", agentsAddr)
-	m.Hub.Start()
-	m.AwaitHub()
-	m.login()
-
-	token, err := m.Client.CreateJoinToken(t.Context(), "default", client.JoinTokenRequest{})
-	if err != nil {
-		t.Fatalf("create a join token: %v", err)
-	}
-	agentDir := filepath.Join(dir, "agent")
+	agentDir := filepath.Join(m.Dir, "agent")
 	enrol := exec.CommandContext(t.Context(), filepath.Join(bin, "cronium-agent"), "enrol",
-		"--hub", agentsAddr, "--token", token.Token, "--data-dir", agentDir, "--name", "host-1")
+		"--hub", m.AgentsAddr, "--token-file", "-", "--data-dir", agentDir, "--name", "host-1")
+	enrol.Stdin = strings.NewReader(m.Invite("").Token)
 	if out, err := enrol.CombinedOutput(); err != nil {
 		t.Fatalf("cronium-agent enrol: %v\n%s", err, out)
 	}
-	m.Agent = newProcess(t, dir, filepath.Join(bin, "cronium-agent"), nil,
+	m.Agent = newProcess(t, m.Dir, filepath.Join(bin, "cronium-agent"), nil,
 		"run", "--data-dir", agentDir, "--runner", filepath.Join(bin, "cronium-runner"))
 	m.Agent.Start()
 	m.AwaitAgent()
 	return m
+}
+
+// NewHubMachine is [NewMachine] without the agent, with further flags for the hub.
+func NewHubMachine(t testing.TB, flags ...string) *Machine {
+	t.Helper()
+	dir := openDir(t)
+	httpAddr, agentsAddr := FreeAddress(t), FreeAddress(t)
+	m := &Machine{Dir: dir, URL: "http://" + httpAddr, AgentsAddr: agentsAddr, t: t}
+	m.Hub = newProcess(t, dir, filepath.Join(binDir(t), "cronium-hub"),
+		[]string{"CRONIUM_ADMIN_EMAIL=" + Email, "CRONIUM_ADMIN_PASSWORD=" + Password},
+		append([]string{"serve", "--data-dir", filepath.Join(dir, "hub"), "--http", httpAddr, "--agents", agentsAddr}, flags...)...)
+	m.Hub.Start()
+	m.AwaitHub()
+	m.login()
+	return m
+}
+
+// Invite makes a join token for a host of that name; "" lets the host choose.
+func (m *Machine) Invite(name string) client.NewJoinToken {
+	m.t.Helper()
+	made, err := m.Client.CreateJoinToken(m.t.Context(), "default", client.JoinTokenRequest{Name: name})
+	if err != nil {
+		m.t.Fatalf("create a join token: %v", err)
+	}
+	return made
+}
+
+// AgentProgram is the path of the built cronium-agent.
+func (m *Machine) AgentProgram() string {
+	m.t.Helper()
+	return filepath.Join(binDir(m.t), "cronium-agent")
+}
+
+// StartAgent starts a program as the machine's agent, as a supervisor would.
+func (m *Machine) StartAgent(path string, env []string, args ...string) {
+	m.t.Helper()
+	m.Agent = newProcess(m.t, m.Dir, path, env, args...)
+	m.Agent.Start()
 }
 
 // AwaitHub returns when the hub says that it is ready.

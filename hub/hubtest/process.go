@@ -72,6 +72,13 @@ func (p *Process) PID() int {
 	return p.cmd.Process.Pid
 }
 
+// Exited is closed when the program that was started last has ended.
+func (p *Process) Exited() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done
+}
+
 // Kill sends SIGKILL and waits for the end.
 func (p *Process) Kill() { p.end(syscall.SIGKILL, 10*time.Second) }
 

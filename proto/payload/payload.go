@@ -40,20 +40,41 @@ func Sign(key ed25519.PrivateKey, p *runnerv1.Payload) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode payload: %w", err)
 	}
+	return seal(key, label, body), nil
+}
+
+func seal(key ed25519.PrivateKey, label, body []byte) []byte {
 	id := IDOf(key.Public().(ed25519.PublicKey))
 	out := make([]byte, 0, headSize+len(body))
 	out = append(append(out, version), id[:]...)
-	out = append(out, ed25519.Sign(key, signed(body))...)
-	return append(out, body...), nil
+	out = append(out, ed25519.Sign(key, signed(label, body))...)
+	return append(out, body...)
 }
 
-func signed(body []byte) []byte { return append(bytes.Clone(label), body...) }
+func signed(label, body []byte) []byte { return append(bytes.Clone(label), body...) }
 
 // Keys are the public keys whose signatures count.
 type Keys [][]byte
 
 // Open checks what [Sign] made and decodes it. Every fault is [ErrRejected].
 func (k Keys) Open(b []byte) (*runnerv1.Payload, error) {
+	body, err := k.unseal(label, b)
+	if err != nil {
+		return nil, err
+	}
+	p := &runnerv1.Payload{}
+	if err := proto.Unmarshal(body, p); err != nil {
+		return nil, ErrRejected.With("It cannot be decoded: %v", err)
+	}
+	if field := unknown(p.ProtoReflect()); field != "" {
+		return nil, ErrRejected.With("%s has a field that this program does not know", field).
+			Hinted("Upgrade the agent to the hub's version.")
+	}
+	return p, nil
+}
+
+// unseal returns the body of what [seal] made under the same label.
+func (k Keys) unseal(label, b []byte) ([]byte, error) {
 	if len(b) < headSize {
 		return nil, ErrRejected.With("It has %d bytes, which is no whole order", len(b))
 	}
@@ -66,18 +87,10 @@ func (k Keys) Open(b []byte) (*runnerv1.Payload, error) {
 		return nil, ErrRejected.With("It is signed with the key %x, which this agent does not know", b[1:1+idSize])
 	}
 	body := b[headSize:]
-	if !ed25519.Verify(public, signed(body), b[1+idSize:headSize]) {
+	if !ed25519.Verify(public, signed(label, body), b[1+idSize:headSize]) {
 		return nil, ErrRejected.With("Its signature is wrong")
 	}
-	p := &runnerv1.Payload{}
-	if err := proto.Unmarshal(body, p); err != nil {
-		return nil, ErrRejected.With("It cannot be decoded: %v", err)
-	}
-	if field := unknown(p.ProtoReflect()); field != "" {
-		return nil, ErrRejected.With("%s has a field that this program does not know", field).
-			Hinted("Upgrade the agent to the hub's version.")
-	}
-	return p, nil
+	return body, nil
 }
 
 func (k Keys) find(id ID) ed25519.PublicKey {

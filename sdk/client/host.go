@@ -20,6 +20,16 @@ type Host struct {
 	LastSeenAt  *time.Time        `json:"last_seen_at,omitempty"`
 	CreatedAt   time.Time         `json:"created_at"`
 	Certificate HostCertificate   `json:"certificate"`
+	Draining    bool              `json:"draining"` // it gets nothing new
+	Upgrade     *HostUpgrade      `json:"upgrade,omitempty"`
+	UpgradeTo   string            `json:"upgrade_to,omitempty"` // a version that the hub can upgrade it to
+}
+
+// HostUpgrade is an upgrade that is asked for.
+type HostUpgrade struct {
+	Version string `json:"version"`
+	State   string `json:"state"`             // waiting or failed
+	Problem string `json:"problem,omitempty"` // why it has failed
 }
 
 // HostFacts are what a host says of itself.
@@ -53,6 +63,7 @@ type NewJoinToken struct {
 	ID        string    `json:"id"`
 	ExpiresAt time.Time `json:"expires_at"`
 	Command   string    `json:"command"` // to type on the host
+	Manual    string    `json:"manual"`  // to type on a host that has cronium-agent
 }
 
 func hosts(project string, rest ...string) []string {
@@ -73,6 +84,27 @@ func (c *Client) Host(ctx context.Context, project, name string) (Host, error) {
 // RevokeHost ends a host's certificates and cuts it off.
 func (c *Client) RevokeHost(ctx context.Context, project, name string) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: hosts(project, name)}, nil)
+}
+
+// DrainHost gives a host nothing new; what it runs goes on.
+func (c *Client) DrainHost(ctx context.Context, project, name string) (Host, error) {
+	return c.changeHost(ctx, project, name, "drain")
+}
+
+// ResumeHost gives a drained host work again.
+func (c *Client) ResumeHost(ctx context.Context, project, name string) (Host, error) {
+	return c.changeHost(ctx, project, name, "resume")
+}
+
+// UpgradeHost asks for the upgrade of a host's agent to the version that the hub has.
+// It returns before that has happened: see [Host.Upgrade] and [Host.Version].
+func (c *Client) UpgradeHost(ctx context.Context, project, name string) (Host, error) {
+	return c.changeHost(ctx, project, name, "upgrade")
+}
+
+func (c *Client) changeHost(ctx context.Context, project, name, verb string) (Host, error) {
+	var h Host
+	return h, c.call(ctx, request{method: http.MethodPost, path: hosts(project, name, verb)}, &h)
 }
 
 // CreateJoinToken makes a token with which an agent enrols.

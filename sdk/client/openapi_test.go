@@ -118,10 +118,13 @@ func TestEveryRequestIsOneThatTheAPIDescribes(t *testing.T) {
 			_, err := c.Log(ctx, "p", "r", client.LogWindow{Attempt: 1, From: 5, Limit: 9})
 			return err
 		},
-		"raw":    func(c *client.Client) error { return c.RawLog(ctx, "p", "r", 2, "stdout", io.Discard) },
-		"hosts":  func(c *client.Client) error { _, err := c.Hosts(ctx, "p"); return err },
-		"host":   func(c *client.Client) error { _, err := c.Host(ctx, "p", "h"); return err },
-		"unhost": func(c *client.Client) error { return c.RevokeHost(ctx, "p", "h") },
+		"raw":            func(c *client.Client) error { return c.RawLog(ctx, "p", "r", 2, "stdout", io.Discard) },
+		"hosts":          func(c *client.Client) error { _, err := c.Hosts(ctx, "p"); return err },
+		"host":           func(c *client.Client) error { _, err := c.Host(ctx, "p", "h"); return err },
+		"unhost":         func(c *client.Client) error { return c.RevokeHost(ctx, "p", "h") },
+		"drain a host":   func(c *client.Client) error { _, err := c.DrainHost(ctx, "p", "h"); return err },
+		"resume a host":  func(c *client.Client) error { _, err := c.ResumeHost(ctx, "p", "h"); return err },
+		"upgrade a host": func(c *client.Client) error { _, err := c.UpgradeHost(ctx, "p", "h"); return err },
 		"join": func(c *client.Client) error {
 			_, err := c.CreateJoinToken(ctx, "p", client.JoinTokenRequest{Name: "h", Labels: map[string]string{"a": "b"}, ExpiresIn: "1h", Uses: 2})
 			return err

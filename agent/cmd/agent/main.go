@@ -9,7 +9,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -18,6 +20,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/cronium/cronium/agent"
+	"github.com/cronium/cronium/agent/service"
+	"github.com/cronium/cronium/agent/upgrade"
 	"github.com/cronium/cronium/sdk/problem"
 )
 
@@ -26,21 +30,26 @@ var version = "dev"
 const description = `Runs jobs on this host for a Cronium hub.
 
 Examples:
-  cronium-agent enrol --hub hub.example.com:8421 --token aj1_… --data-dir /var/lib/cronium-agent
+  cronium-agent enrol --hub hub.example.com:8421 --token-file - --data-dir /var/lib/cronium-agent
   cronium-agent run --data-dir /var/lib/cronium-agent
-  cronium-agent status --data-dir /var/lib/cronium-agent`
+  cronium-agent status --data-dir /var/lib/cronium-agent
+  cronium-agent drain --wait --data-dir /var/lib/cronium-agent`
 
 type commands struct {
 	Enrol   enrolCommand     `cmd:"" help:"Make this host an agent of a hub, with a join token from 'cronium hosts add'."`
 	Run     runCommand       `cmd:"" help:"Run jobs until SIGTERM or Ctrl-C. Scripts that run then run on, and the next agent finds them."`
 	Status  statusCommand    `cmd:"" help:"Tell how the agent of a data directory is. Ends with 0 if it is connected, else with 1."`
 	Request requestCommand   `cmd:"" hidden:"" name:"http-request" help:"Make the HTTP request of a job. Runners call this."`
+	Drain   drainCommand     `cmd:"" help:"Take nothing new; what runs goes on. It holds over restarts, until 'resume' here or in the hub."`
+	Resume  resumeCommand    `cmd:"" help:"Take work again."`
+	Service serviceCommand   `cmd:"" help:"Make the agent a service of systemd."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
 type enrolCommand struct {
 	Hub     string            `required:"" placeholder:"HOST:PORT" help:"The hub's address for agents (port 8421 by default)." env:"CRONIUM_HUB"`
-	Token   string            `required:"" placeholder:"aj1_…" help:"The join token. It is used up." env:"CRONIUM_JOIN_TOKEN"`
+	Token   string            `placeholder:"aj1_…" help:"The join token. It is used up. Others on this host can read it in the list of processes; the environment and --token-file keep it to you." env:"CRONIUM_JOIN_TOKEN"`
+	File    string            `name:"token-file" placeholder:"FILE" help:"Read the join token from FILE; - is standard input."`
 	DataDir string            `required:"" placeholder:"DIR" help:"Where identity and journal are kept." env:"CRONIUM_DATA_DIR"`
 	Name    string            `placeholder:"NAME" help:"The name to ask for; by default the token's or this host's."`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"A label that jobs can select; may be repeated." mapsep:"none"`
@@ -59,6 +68,7 @@ type runCommand struct {
 	Image   map[string]string `placeholder:"LANGUAGE=REFERENCE" help:"The image of jobs in containers that name none; may be repeated. By default those of 'make images': cronium-bash, cronium-python and cronium-node." mapsep:"none"`
 	Policy  string            `name:"docker-policy" placeholder:"FILE" help:"What jobs in containers may have on this host; by default docker.yaml in the data directory, if it is there." env:"CRONIUM_DOCKER_POLICY"`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"A further label; may be repeated." mapsep:"none"`
+	Trial   time.Duration     `default:"1m" placeholder:"D" help:"How long a version that the hub upgrades to has until it must be connected." env:"CRONIUM_TRIAL"`
 	Verbose bool              `short:"v" help:"Log more."`
 }
 
@@ -66,6 +76,35 @@ type statusCommand struct {
 	DataDir string `required:"" placeholder:"DIR" help:"The agent's data directory." env:"CRONIUM_DATA_DIR"`
 	JSON    bool   `help:"Print JSON."`
 }
+
+type drainCommand struct {
+	DataDir string        `required:"" placeholder:"DIR" help:"The agent's data directory." env:"CRONIUM_DATA_DIR"`
+	Wait    bool          `help:"End when nothing is in hand any more."`
+	Timeout time.Duration `placeholder:"D" help:"How long to wait at most; without it, as long as it takes."`
+}
+
+type resumeCommand struct {
+	DataDir string `required:"" placeholder:"DIR" help:"The agent's data directory." env:"CRONIUM_DATA_DIR"`
+}
+
+type serviceCommand struct {
+	Install   serviceInstall   `cmd:"" help:"Write the unit cronium-agent.service and start it."`
+	Uninstall serviceUninstall `cmd:"" help:"Stop the service and remove the unit. Scripts that run, run on."`
+	Status    serviceStatus    `cmd:"" help:"Tell what systemd says of it."`
+}
+
+type serviceInstall struct {
+	DataDir string `required:"" placeholder:"DIR" help:"The agent's data directory, an absolute path." env:"CRONIUM_DATA_DIR"`
+	User    string `placeholder:"USER" help:"Run the agent as USER; the default is root."`
+	Root    string `placeholder:"DIR" help:"Write below DIR and start nothing."`
+	NoStart bool   `help:"Write the unit only."`
+}
+
+type serviceUninstall struct {
+	Root string `placeholder:"DIR" help:"Remove below DIR and stop nothing."`
+}
+
+type serviceStatus struct{}
 
 func main() {
 	if err := agent.Harden(); err != nil {
@@ -119,12 +158,42 @@ func complain(w io.Writer, err error) {
 
 // Run enrols.
 func (c *enrolCommand) Run(ctx context.Context, out io.Writer) error {
+	if err := c.readToken(); err != nil {
+		return err
+	}
 	name, err := agent.Enrol(ctx, agent.Enrolment{Hub: c.Hub, Token: c.Token, DataDir: c.DataDir, Name: c.Name, Labels: c.Label})
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "Enrolled as %s.\nNow start the agent: cronium-agent run --data-dir %s\n", name, c.DataDir)
 	return err
+}
+
+// maxToken is more than any token has.
+const maxToken = 4 << 10
+
+// readToken takes the token from where it is said to be.
+func (c *enrolCommand) readToken() error {
+	in := os.Stdin
+	switch {
+	case c.File == "" && c.Token == "":
+		return errors.New("no join token: set CRONIUM_JOIN_TOKEN, or give --token-file FILE")
+	case c.File == "":
+		return nil
+	case c.File != "-":
+		f, err := os.Open(c.File)
+		if err != nil {
+			return fmt.Errorf("read the join token: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxToken))
+	if err != nil {
+		return fmt.Errorf("read the join token: %w", err)
+	}
+	c.Token = strings.TrimSpace(string(text))
+	return nil
 }
 
 // Run runs the agent.
@@ -134,21 +203,127 @@ func (c *runCommand) Run(ctx context.Context) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	up, err := upgrade.Begin(upgrade.Config{DataDir: c.DataDir, Version: version, Trial: c.Trial, Log: log})
+	if err != nil {
+		return err
+	}
+	err = c.run(ctx, log, up)
+	if next, ok := errors.AsType[*upgrade.Switch](err); ok {
+		log.InfoContext(ctx, "another version takes over; running scripts go on", "version", next.Version)
+		return next.Become()
+	}
+	if err != nil {
+		up.RollBack("It ended: " + err.Error())
+		return err
+	}
+	log.InfoContext(context.WithoutCancel(ctx), "agent stopped; running scripts go on")
+	return nil
+}
+
+func (c *runCommand) run(ctx context.Context, log *slog.Logger, up *upgrade.Upgrades) error {
+	runner := c.Runner
+	if up.Upgraded() {
+		runner = "" // the one that came along
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, AllowRootScripts: c.Root,
+	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: runner, RunAs: c.RunAs, AllowRootScripts: c.Root,
 		ScriptUsers: c.Users, DefaultLimits: c.Default, MaxLimits: c.Max, HTTPClient: self, Docker: c.Docker, DockerPolicy: c.Policy, Images: c.Image,
-		Labels: c.Label, Version: version, Log: log})
+		Labels: c.Label, Version: version, Upgrades: up, Log: log})
 	if err != nil {
 		return err
 	}
 	log.InfoContext(ctx, "agent started", "version", version, "data_dir", c.DataDir, "slots", c.Slots)
-	if err := a.Run(ctx); err != nil {
+	return a.Run(ctx)
+}
+
+// Run drains.
+func (c *drainCommand) Run(ctx context.Context, out io.Writer) error {
+	s, err := agent.SetDraining(ctx, c.DataDir, true)
+	if err != nil && (c.Wait || !errors.Is(err, agent.ErrNotRunning)) {
 		return err
 	}
-	log.InfoContext(context.WithoutCancel(ctx), "agent stopped; running scripts go on")
+	if c.Wait {
+		if c.Timeout > 0 {
+			timed, stop := context.WithTimeout(ctx, c.Timeout)
+			defer stop()
+			ctx = timed
+		}
+		if err := agent.AwaitIdle(ctx, c.DataDir); err != nil {
+			return err
+		}
+		s.Held = nil
+	}
+	_, err = fmt.Fprintf(out, "Draining: nothing new is taken; %d attempts are in hand.\n", len(s.Held))
+	return err
+}
+
+// Run resumes.
+func (c *resumeCommand) Run(ctx context.Context, out io.Writer) error {
+	if _, err := agent.SetDraining(ctx, c.DataDir, false); err != nil && !errors.Is(err, agent.ErrNotRunning) {
+		return err
+	}
+	_, err := fmt.Fprintln(out, "Resumed: work is taken again.")
+	return err
+}
+
+// Run installs the service.
+func (c *serviceInstall) Run(ctx context.Context, out io.Writer) error {
+	program, err := c.program()
+	if err != nil {
+		return err
+	}
+	err = service.Install(ctx, service.Config{Program: program, DataDir: c.DataDir, User: c.User, Root: c.Root, NoStart: c.NoStart})
+	if err != nil {
+		return err
+	}
+	word := "started"
+	if c.Root != "" || c.NoStart {
+		word = "written"
+	}
+	_, err = fmt.Fprintf(out, "The service %s is %s.\n", service.Name, word)
+	return err
+}
+
+// program is the path that the unit names: the one that we were called by, because
+// it may be a link that the next installation changes.
+func (c *serviceInstall) program() (string, error) {
+	path, err := exec.LookPath(os.Args[0])
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find this program: %w", err)
+	}
+	if inside, ok := strings.CutPrefix(path, strings.TrimSuffix(c.Root, "/")+"/"); ok && c.Root != "" {
+		path = "/" + inside
+	}
+	return path, nil
+}
+
+// Run uninstalls the service.
+func (c *serviceUninstall) Run(ctx context.Context, out io.Writer) error {
+	if err := service.Uninstall(ctx, c.Root); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "The service %s is removed.\n", service.Name)
+	return err
+}
+
+// Run tells how the service is.
+func (c *serviceStatus) Run(ctx context.Context, out io.Writer) error {
+	state, err := service.State(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(out, state); err != nil {
+		return err
+	}
+	if state != "active" {
+		return errSaid
+	}
 	return nil
 }
 
@@ -176,6 +351,8 @@ func (c *statusCommand) Run(ctx context.Context, out io.Writer) error {
 func show(out io.Writer, s agent.Status) {
 	state, since := "not running", ""
 	switch {
+	case s.Connected && s.Draining:
+		state = "connected, draining"
 	case s.Connected:
 		state = "connected"
 	case s.Running:

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // zones do not depend on the host
@@ -46,6 +47,7 @@ type serveCmd struct {
 	DatabaseURL string   `name:"database-url" placeholder:"URL" help:"Use this PostgreSQL (14 or newer) instead of a private one."`
 	ValkeyURL   string   `name:"valkey-url" placeholder:"URL" help:"Send doorbells between replicas over this Valkey instead of LISTEN/NOTIFY."`
 	Hosts       []string `name:"allowed-hosts" placeholder:"NAME" help:"Further Host names that the dashboard answers to."`
+	Downloads   string   `placeholder:"DIR" default:"${downloads}" help:"The programs that hosts install and agents upgrade to, as make release builds them. Default: dist beside cronium-hub."`
 	LogLevel    string   `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. Default ${default}."`
 	LogFormat   string   `default:"text" enum:"text,json" help:"text or json. Default ${default}."`
 	Config      string   `short:"c" placeholder:"FILE" help:"A YAML file with the same keys as these flags, without the dashes in front."`
@@ -68,7 +70,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("cronium-hub"),
 		kong.Description("The hub of Cronium: state, schedules, dashboard, API."),
-		kong.Vars{"version": version, "data_dir": defaultDataDir()},
+		kong.Vars{"version": version, "data_dir": defaultDataDir(), "downloads": defaultDownloads()},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.Resolvers(settings.resolver()),
@@ -95,7 +97,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 func (s serveCmd) serve(ctx context.Context, admin hub.Admin, stdout, stderr io.Writer) error {
 	h, err := hub.New(ctx, hub.Config{
 		DataDir: s.DataDir, HTTP: s.HTTP, Agents: s.Agents, PublicURL: s.PublicURL, AgentsAddress: s.AgentsURL,
-		DatabaseURL: s.DatabaseURL, ValkeyURL: s.ValkeyURL, AllowedHosts: s.Hosts,
+		DatabaseURL: s.DatabaseURL, ValkeyURL: s.ValkeyURL, AllowedHosts: s.Hosts, Downloads: s.Downloads,
 		Admin: admin, Version: version, Log: s.logger(stderr), Notice: stdout,
 	})
 	if err != nil {
@@ -134,6 +136,14 @@ func report(w io.Writer, err error) int {
 		_, _ = fmt.Fprintln(w, p.Hint)
 	}
 	return 1
+}
+
+func defaultDownloads() string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(self), "dist")
 }
 
 func defaultDataDir() string {

@@ -726,6 +726,7 @@ type HelloRequest struct {
 	Labels        map[string]string      `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Facts         *Facts                 `protobuf:"bytes,9,opt,name=facts,proto3" json:"facts,omitempty"`
 	Held          []*Held                `protobuf:"bytes,10,rep,name=held,proto3" json:"held,omitempty"`
+	Draining      *bool                  `protobuf:"varint,11,opt,name=draining,proto3,oneof" json:"draining,omitempty"` // set on the host since the hub was last told
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -830,6 +831,13 @@ func (x *HelloRequest) GetHeld() []*Held {
 	return nil
 }
 
+func (x *HelloRequest) GetDraining() bool {
+	if x != nil && x.Draining != nil {
+		return *x.Draining
+	}
+	return false
+}
+
 // Held is an attempt in the agent's journal.
 type Held struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -898,7 +906,8 @@ type HelloResponse struct {
 	HubVersion    string                 `protobuf:"bytes,3,opt,name=hub_version,json=hubVersion,proto3" json:"hub_version,omitempty"`
 	Epoch         int64                  `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"` // of this session; the data connection presents it
 	Heartbeat     *durationpb.Duration   `protobuf:"bytes,5,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
-	Drop          []*AttemptRef          `protobuf:"bytes,6,rep,name=drop,proto3" json:"drop,omitempty"` // superseded: kill if running, results are late
+	Drop          []*AttemptRef          `protobuf:"bytes,6,rep,name=drop,proto3" json:"drop,omitempty"`                // superseded: kill if running, results are late
+	Draining      *bool                  `protobuf:"varint,7,opt,name=draining,proto3,oneof" json:"draining,omitempty"` // whether to take nothing new, until told otherwise
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -975,12 +984,21 @@ func (x *HelloResponse) GetDrop() []*AttemptRef {
 	return nil
 }
 
+func (x *HelloResponse) GetDraining() bool {
+	if x != nil && x.Draining != nil {
+		return *x.Draining
+	}
+	return false
+}
+
 type HeartbeatRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Held          []*AttemptRef          `protobuf:"bytes,1,rep,name=held,proto3" json:"held,omitempty"`
-	FreeSlots     int32                  `protobuf:"varint,2,opt,name=free_slots,json=freeSlots,proto3" json:"free_slots,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Held           []*AttemptRef          `protobuf:"bytes,1,rep,name=held,proto3" json:"held,omitempty"`
+	FreeSlots      int32                  `protobuf:"varint,2,opt,name=free_slots,json=freeSlots,proto3" json:"free_slots,omitempty"`
+	Draining       *bool                  `protobuf:"varint,3,opt,name=draining,proto3,oneof" json:"draining,omitempty"`                            // set on the host since the hub was last told
+	UpgradeFailure *UpgradeFailure        `protobuf:"bytes,4,opt,name=upgrade_failure,json=upgradeFailure,proto3" json:"upgrade_failure,omitempty"` // repeated until a heartbeat is answered
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *HeartbeatRequest) Reset() {
@@ -1027,10 +1045,28 @@ func (x *HeartbeatRequest) GetFreeSlots() int32 {
 	return 0
 }
 
+func (x *HeartbeatRequest) GetDraining() bool {
+	if x != nil && x.Draining != nil {
+		return *x.Draining
+	}
+	return false
+}
+
+func (x *HeartbeatRequest) GetUpgradeFailure() *UpgradeFailure {
+	if x != nil {
+		return x.UpgradeFailure
+	}
+	return nil
+}
+
 type HeartbeatResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Cancel        []*Cancel              `protobuf:"bytes,1,rep,name=cancel,proto3" json:"cancel,omitempty"`
-	Drop          []*AttemptRef          `protobuf:"bytes,2,rep,name=drop,proto3" json:"drop,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Cancel   []*Cancel              `protobuf:"bytes,1,rep,name=cancel,proto3" json:"cancel,omitempty"`
+	Drop     []*AttemptRef          `protobuf:"bytes,2,rep,name=drop,proto3" json:"drop,omitempty"`
+	Draining *bool                  `protobuf:"varint,3,opt,name=draining,proto3,oneof" json:"draining,omitempty"` // whether to take nothing new, until told otherwise
+	// A signed order to become another version (package payload). Repeated until the
+	// agent says Hello as that version, or reports a failure.
+	Upgrade       []byte `protobuf:"bytes,4,opt,name=upgrade,proto3" json:"upgrade,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1079,6 +1115,73 @@ func (x *HeartbeatResponse) GetDrop() []*AttemptRef {
 	return nil
 }
 
+func (x *HeartbeatResponse) GetDraining() bool {
+	if x != nil && x.Draining != nil {
+		return *x.Draining
+	}
+	return false
+}
+
+func (x *HeartbeatResponse) GetUpgrade() []byte {
+	if x != nil {
+		return x.Upgrade
+	}
+	return nil
+}
+
+// UpgradeFailure says why the agent is not the version that it was told to become.
+type UpgradeFailure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	Problem       string                 `protobuf:"bytes,2,opt,name=problem,proto3" json:"problem,omitempty"` // a sentence
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpgradeFailure) Reset() {
+	*x = UpgradeFailure{}
+	mi := &file_agent_v1_agent_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradeFailure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradeFailure) ProtoMessage() {}
+
+func (x *UpgradeFailure) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradeFailure.ProtoReflect.Descriptor instead.
+func (*UpgradeFailure) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UpgradeFailure) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *UpgradeFailure) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 type AcceptRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Attempts      []*AttemptRef          `protobuf:"bytes,1,rep,name=attempts,proto3" json:"attempts,omitempty"`
@@ -1088,7 +1191,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_agent_v1_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1203,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_agent_v1_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1216,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AcceptRequest) GetAttempts() []*AttemptRef {
@@ -1132,7 +1235,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_agent_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1247,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_agent_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1260,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AcceptResponse) GetGrants() []*Grant {
@@ -1177,7 +1280,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_agent_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1292,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_agent_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1305,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Grant) GetRef() *AttemptRef {
@@ -1229,7 +1332,7 @@ type ReportRequest struct {
 
 func (x *ReportRequest) Reset() {
 	*x = ReportRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_agent_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1344,7 @@ func (x *ReportRequest) String() string {
 func (*ReportRequest) ProtoMessage() {}
 
 func (x *ReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_agent_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1357,7 @@ func (x *ReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
 func (*ReportRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReportRequest) GetStarted() []*Started {
@@ -1282,7 +1385,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_agent_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1397,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_agent_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1410,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Started) GetRef() *AttemptRef {
@@ -1345,7 +1448,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_agent_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1460,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_agent_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1473,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Result) GetRef() *AttemptRef {
@@ -1475,7 +1578,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_agent_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1590,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_agent_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1603,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Stage) GetName() string {
@@ -1527,7 +1630,7 @@ type ReportResponse struct {
 
 func (x *ReportResponse) Reset() {
 	*x = ReportResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +1642,7 @@ func (x *ReportResponse) String() string {
 func (*ReportResponse) ProtoMessage() {}
 
 func (x *ReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +1655,7 @@ func (x *ReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
 func (*ReportResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReportResponse) GetVerdicts() []*Verdict {
@@ -1572,7 +1675,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1584,7 +1687,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1597,7 +1700,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Verdict) GetRef() *AttemptRef {
@@ -1624,7 +1727,7 @@ type RenewRequest struct {
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +1739,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +1752,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RenewRequest) GetCsrDer() []byte {
@@ -1675,7 +1778,7 @@ type RenewResponse struct {
 
 func (x *RenewResponse) Reset() {
 	*x = RenewResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1790,7 @@ func (x *RenewResponse) String() string {
 func (*RenewResponse) ProtoMessage() {}
 
 func (x *RenewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1803,7 @@ func (x *RenewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
 func (*RenewResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RenewResponse) GetCertificate() *Certificate {
@@ -1722,7 +1825,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1734,7 +1837,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1747,7 +1850,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UploadRequest) GetRef() *AttemptRef {
@@ -1782,7 +1885,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +1897,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +1910,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UploadResponse) GetRef() *AttemptRef {
@@ -1831,6 +1934,94 @@ func (x *UploadResponse) GetAnswer() Answer {
 	return Answer_ANSWER_UNSPECIFIED
 }
 
+type DownloadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // as the order names it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadRequest) Reset() {
+	*x = DownloadRequest{}
+	mi := &file_agent_v1_agent_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadRequest) ProtoMessage() {}
+
+func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadRequest.ProtoReflect.Descriptor instead.
+func (*DownloadRequest) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *DownloadRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type DownloadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadResponse) Reset() {
+	*x = DownloadResponse{}
+	mi := &file_agent_v1_agent_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadResponse) ProtoMessage() {}
+
+func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadResponse.ProtoReflect.Descriptor instead.
+func (*DownloadResponse) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DownloadResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type AssignRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Assignments   []*Assignment          `protobuf:"bytes,1,rep,name=assignments,proto3" json:"assignments,omitempty"`
@@ -1840,7 +2031,7 @@ type AssignRequest struct {
 
 func (x *AssignRequest) Reset() {
 	*x = AssignRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +2043,7 @@ func (x *AssignRequest) String() string {
 func (*AssignRequest) ProtoMessage() {}
 
 func (x *AssignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +2056,7 @@ func (x *AssignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignRequest.ProtoReflect.Descriptor instead.
 func (*AssignRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AssignRequest) GetAssignments() []*Assignment {
@@ -1889,7 +2080,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1901,7 +2092,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1914,7 +2105,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Assignment) GetRef() *AttemptRef {
@@ -1954,7 +2145,7 @@ type AssignResponse struct {
 
 func (x *AssignResponse) Reset() {
 	*x = AssignResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1966,7 +2157,7 @@ func (x *AssignResponse) String() string {
 func (*AssignResponse) ProtoMessage() {}
 
 func (x *AssignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1979,7 +2170,7 @@ func (x *AssignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignResponse.ProtoReflect.Descriptor instead.
 func (*AssignResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AssignResponse) GetRefused() []*Refusal {
@@ -1999,7 +2190,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2011,7 +2202,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2024,7 +2215,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Refusal) GetRef() *AttemptRef {
@@ -2051,7 +2242,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2254,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2267,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Cancel) GetRef() *AttemptRef {
@@ -2102,7 +2293,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2114,7 +2305,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2127,7 +2318,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CancelRequest) GetCancels() []*Cancel {
@@ -2145,7 +2336,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2157,7 +2348,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +2361,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 type CredentialsRequest struct {
@@ -2182,7 +2373,7 @@ type CredentialsRequest struct {
 
 func (x *CredentialsRequest) Reset() {
 	*x = CredentialsRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2194,7 +2385,7 @@ func (x *CredentialsRequest) String() string {
 func (*CredentialsRequest) ProtoMessage() {}
 
 func (x *CredentialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2207,7 +2398,7 @@ func (x *CredentialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialsRequest.ProtoReflect.Descriptor instead.
 func (*CredentialsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CredentialsRequest) GetRef() *AttemptRef {
@@ -2226,7 +2417,7 @@ type CredentialsResponse struct {
 
 func (x *CredentialsResponse) Reset() {
 	*x = CredentialsResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2238,7 +2429,7 @@ func (x *CredentialsResponse) String() string {
 func (*CredentialsResponse) ProtoMessage() {}
 
 func (x *CredentialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2251,7 +2442,7 @@ func (x *CredentialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialsResponse.ProtoReflect.Descriptor instead.
 func (*CredentialsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CredentialsResponse) GetCredentials() []*Credential {
@@ -2274,7 +2465,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2477,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2490,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Credential) GetServerId() string {
@@ -2340,7 +2531,7 @@ type ProbeRequest struct {
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2543,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2556,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ProbeRequest) GetServer() *v1.Server {
@@ -2393,7 +2584,7 @@ type ProbeResponse struct {
 
 func (x *ProbeResponse) Reset() {
 	*x = ProbeResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2405,7 +2596,7 @@ func (x *ProbeResponse) String() string {
 func (*ProbeResponse) ProtoMessage() {}
 
 func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2418,7 +2609,7 @@ func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
 func (*ProbeResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ProbeResponse) GetChecks() []*Check {
@@ -2456,7 +2647,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2468,7 +2659,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2481,7 +2672,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Check) GetName() string {
@@ -2531,7 +2722,7 @@ type ServerFacts struct {
 
 func (x *ServerFacts) Reset() {
 	*x = ServerFacts{}
-	mi := &file_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2734,7 @@ func (x *ServerFacts) String() string {
 func (*ServerFacts) ProtoMessage() {}
 
 func (x *ServerFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +2747,7 @@ func (x *ServerFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFacts.ProtoReflect.Descriptor instead.
 func (*ServerFacts) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ServerFacts) GetFacts() *Facts {
@@ -2630,7 +2821,7 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\finterpreters\x18\b \x03(\v2!.agent.v1.Facts.InterpretersEntryR\finterpreters\x1a?\n" +
 	"\x11InterpretersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x90\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbe\x03\n" +
 	"\fHelloRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\x05R\bprotocol\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x17\n" +
@@ -2644,14 +2835,16 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x06labels\x18\b \x03(\v2\".agent.v1.HelloRequest.LabelsEntryR\x06labels\x12%\n" +
 	"\x05facts\x18\t \x01(\v2\x0f.agent.v1.FactsR\x05facts\x12\"\n" +
 	"\x04held\x18\n" +
-	" \x03(\v2\x0e.agent.v1.HeldR\x04held\x1a9\n" +
+	" \x03(\v2\x0e.agent.v1.HeldR\x04held\x12\x1f\n" +
+	"\bdraining\x18\v \x01(\bH\x00R\bdraining\x88\x01\x01\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"r\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
+	"\t_draining\"r\n" +
 	"\x04Held\x12&\n" +
 	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\x12%\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x0f.agent.v1.PhaseR\x05phase\x12\x1b\n" +
-	"\tlog_bytes\x18\x03 \x01(\x03R\blogBytes\"\xd8\x01\n" +
+	"\tlog_bytes\x18\x03 \x01(\x03R\blogBytes\"\x86\x02\n" +
 	"\rHelloResponse\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n" +
@@ -2659,14 +2852,25 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"hubVersion\x12\x14\n" +
 	"\x05epoch\x18\x04 \x01(\x03R\x05epoch\x127\n" +
 	"\theartbeat\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\theartbeat\x12(\n" +
-	"\x04drop\x18\x06 \x03(\v2\x14.agent.v1.AttemptRefR\x04drop\"[\n" +
+	"\x04drop\x18\x06 \x03(\v2\x14.agent.v1.AttemptRefR\x04drop\x12\x1f\n" +
+	"\bdraining\x18\a \x01(\bH\x00R\bdraining\x88\x01\x01B\v\n" +
+	"\t_draining\"\xcc\x01\n" +
 	"\x10HeartbeatRequest\x12(\n" +
 	"\x04held\x18\x01 \x03(\v2\x14.agent.v1.AttemptRefR\x04held\x12\x1d\n" +
 	"\n" +
-	"free_slots\x18\x02 \x01(\x05R\tfreeSlots\"g\n" +
+	"free_slots\x18\x02 \x01(\x05R\tfreeSlots\x12\x1f\n" +
+	"\bdraining\x18\x03 \x01(\bH\x00R\bdraining\x88\x01\x01\x12A\n" +
+	"\x0fupgrade_failure\x18\x04 \x01(\v2\x18.agent.v1.UpgradeFailureR\x0eupgradeFailureB\v\n" +
+	"\t_draining\"\xaf\x01\n" +
 	"\x11HeartbeatResponse\x12(\n" +
 	"\x06cancel\x18\x01 \x03(\v2\x10.agent.v1.CancelR\x06cancel\x12(\n" +
-	"\x04drop\x18\x02 \x03(\v2\x14.agent.v1.AttemptRefR\x04drop\"A\n" +
+	"\x04drop\x18\x02 \x03(\v2\x14.agent.v1.AttemptRefR\x04drop\x12\x1f\n" +
+	"\bdraining\x18\x03 \x01(\bH\x00R\bdraining\x88\x01\x01\x12\x18\n" +
+	"\aupgrade\x18\x04 \x01(\fR\aupgradeB\v\n" +
+	"\t_draining\"D\n" +
+	"\x0eUpgradeFailure\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12\x18\n" +
+	"\aproblem\x18\x02 \x01(\tR\aproblem\"A\n" +
 	"\rAcceptRequest\x120\n" +
 	"\battempts\x18\x01 \x03(\v2\x14.agent.v1.AttemptRefR\battempts\"9\n" +
 	"\x0eAcceptResponse\x12'\n" +
@@ -2717,7 +2921,11 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x0eUploadResponse\x12&\n" +
 	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\x12\x18\n" +
 	"\adurable\x18\x02 \x01(\x03R\adurable\x12(\n" +
-	"\x06answer\x18\x03 \x01(\x0e2\x10.agent.v1.AnswerR\x06answer\"G\n" +
+	"\x06answer\x18\x03 \x01(\x0e2\x10.agent.v1.AnswerR\x06answer\"%\n" +
+	"\x0fDownloadRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"&\n" +
+	"\x10DownloadResponse\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"G\n" +
 	"\rAssignRequest\x126\n" +
 	"\vassignments\x18\x01 \x03(\v2\x14.agent.v1.AssignmentR\vassignments\"\xe4\x01\n" +
 	"\n" +
@@ -2806,9 +3014,10 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x06Accept\x12\x17.agent.v1.AcceptRequest\x1a\x18.agent.v1.AcceptResponse\x12;\n" +
 	"\x06Report\x12\x17.agent.v1.ReportRequest\x1a\x18.agent.v1.ReportResponse\x128\n" +
 	"\x05Renew\x12\x16.agent.v1.RenewRequest\x1a\x17.agent.v1.RenewResponse\x12J\n" +
-	"\vCredentials\x12\x1c.agent.v1.CredentialsRequest\x1a\x1d.agent.v1.CredentialsResponse2Q\n" +
+	"\vCredentials\x12\x1c.agent.v1.CredentialsRequest\x1a\x1d.agent.v1.CredentialsResponse2\x96\x01\n" +
 	"\x0eHubDataService\x12?\n" +
-	"\x06Upload\x12\x17.agent.v1.UploadRequest\x1a\x18.agent.v1.UploadResponse(\x010\x012\xc2\x01\n" +
+	"\x06Upload\x12\x17.agent.v1.UploadRequest\x1a\x18.agent.v1.UploadResponse(\x010\x01\x12C\n" +
+	"\bDownload\x12\x19.agent.v1.DownloadRequest\x1a\x1a.agent.v1.DownloadResponse0\x012\xc2\x01\n" +
 	"\fAgentService\x12;\n" +
 	"\x06Assign\x12\x17.agent.v1.AssignRequest\x1a\x18.agent.v1.AssignResponse\x12;\n" +
 	"\x06Cancel\x12\x17.agent.v1.CancelRequest\x1a\x18.agent.v1.CancelResponse\x128\n" +
@@ -2827,7 +3036,7 @@ func file_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_agent_v1_agent_proto_goTypes = []any{
 	(Phase)(0),                    // 0: agent.v1.Phase
 	(Decision)(0),                 // 1: agent.v1.Decision
@@ -2844,124 +3053,130 @@ var file_agent_v1_agent_proto_goTypes = []any{
 	(*HelloResponse)(nil),         // 12: agent.v1.HelloResponse
 	(*HeartbeatRequest)(nil),      // 13: agent.v1.HeartbeatRequest
 	(*HeartbeatResponse)(nil),     // 14: agent.v1.HeartbeatResponse
-	(*AcceptRequest)(nil),         // 15: agent.v1.AcceptRequest
-	(*AcceptResponse)(nil),        // 16: agent.v1.AcceptResponse
-	(*Grant)(nil),                 // 17: agent.v1.Grant
-	(*ReportRequest)(nil),         // 18: agent.v1.ReportRequest
-	(*Started)(nil),               // 19: agent.v1.Started
-	(*Result)(nil),                // 20: agent.v1.Result
-	(*Stage)(nil),                 // 21: agent.v1.Stage
-	(*ReportResponse)(nil),        // 22: agent.v1.ReportResponse
-	(*Verdict)(nil),               // 23: agent.v1.Verdict
-	(*RenewRequest)(nil),          // 24: agent.v1.RenewRequest
-	(*RenewResponse)(nil),         // 25: agent.v1.RenewResponse
-	(*UploadRequest)(nil),         // 26: agent.v1.UploadRequest
-	(*UploadResponse)(nil),        // 27: agent.v1.UploadResponse
-	(*AssignRequest)(nil),         // 28: agent.v1.AssignRequest
-	(*Assignment)(nil),            // 29: agent.v1.Assignment
-	(*AssignResponse)(nil),        // 30: agent.v1.AssignResponse
-	(*Refusal)(nil),               // 31: agent.v1.Refusal
-	(*Cancel)(nil),                // 32: agent.v1.Cancel
-	(*CancelRequest)(nil),         // 33: agent.v1.CancelRequest
-	(*CancelResponse)(nil),        // 34: agent.v1.CancelResponse
-	(*CredentialsRequest)(nil),    // 35: agent.v1.CredentialsRequest
-	(*CredentialsResponse)(nil),   // 36: agent.v1.CredentialsResponse
-	(*Credential)(nil),            // 37: agent.v1.Credential
-	(*ProbeRequest)(nil),          // 38: agent.v1.ProbeRequest
-	(*ProbeResponse)(nil),         // 39: agent.v1.ProbeResponse
-	(*Check)(nil),                 // 40: agent.v1.Check
-	(*ServerFacts)(nil),           // 41: agent.v1.ServerFacts
-	nil,                           // 42: agent.v1.EnrolRequest.LabelsEntry
-	nil,                           // 43: agent.v1.Facts.InterpretersEntry
-	nil,                           // 44: agent.v1.HelloRequest.LabelsEntry
-	nil,                           // 45: agent.v1.Assignment.SecretEnvEntry
-	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 47: google.protobuf.Duration
-	(*v1.Server)(nil),             // 48: runner.v1.Server
+	(*UpgradeFailure)(nil),        // 15: agent.v1.UpgradeFailure
+	(*AcceptRequest)(nil),         // 16: agent.v1.AcceptRequest
+	(*AcceptResponse)(nil),        // 17: agent.v1.AcceptResponse
+	(*Grant)(nil),                 // 18: agent.v1.Grant
+	(*ReportRequest)(nil),         // 19: agent.v1.ReportRequest
+	(*Started)(nil),               // 20: agent.v1.Started
+	(*Result)(nil),                // 21: agent.v1.Result
+	(*Stage)(nil),                 // 22: agent.v1.Stage
+	(*ReportResponse)(nil),        // 23: agent.v1.ReportResponse
+	(*Verdict)(nil),               // 24: agent.v1.Verdict
+	(*RenewRequest)(nil),          // 25: agent.v1.RenewRequest
+	(*RenewResponse)(nil),         // 26: agent.v1.RenewResponse
+	(*UploadRequest)(nil),         // 27: agent.v1.UploadRequest
+	(*UploadResponse)(nil),        // 28: agent.v1.UploadResponse
+	(*DownloadRequest)(nil),       // 29: agent.v1.DownloadRequest
+	(*DownloadResponse)(nil),      // 30: agent.v1.DownloadResponse
+	(*AssignRequest)(nil),         // 31: agent.v1.AssignRequest
+	(*Assignment)(nil),            // 32: agent.v1.Assignment
+	(*AssignResponse)(nil),        // 33: agent.v1.AssignResponse
+	(*Refusal)(nil),               // 34: agent.v1.Refusal
+	(*Cancel)(nil),                // 35: agent.v1.Cancel
+	(*CancelRequest)(nil),         // 36: agent.v1.CancelRequest
+	(*CancelResponse)(nil),        // 37: agent.v1.CancelResponse
+	(*CredentialsRequest)(nil),    // 38: agent.v1.CredentialsRequest
+	(*CredentialsResponse)(nil),   // 39: agent.v1.CredentialsResponse
+	(*Credential)(nil),            // 40: agent.v1.Credential
+	(*ProbeRequest)(nil),          // 41: agent.v1.ProbeRequest
+	(*ProbeResponse)(nil),         // 42: agent.v1.ProbeResponse
+	(*Check)(nil),                 // 43: agent.v1.Check
+	(*ServerFacts)(nil),           // 44: agent.v1.ServerFacts
+	nil,                           // 45: agent.v1.EnrolRequest.LabelsEntry
+	nil,                           // 46: agent.v1.Facts.InterpretersEntry
+	nil,                           // 47: agent.v1.HelloRequest.LabelsEntry
+	nil,                           // 48: agent.v1.Assignment.SecretEnvEntry
+	(*timestamppb.Timestamp)(nil), // 49: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 50: google.protobuf.Duration
+	(*v1.Server)(nil),             // 51: runner.v1.Server
 }
 var file_agent_v1_agent_proto_depIdxs = []int32{
-	42, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
+	45, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
 	9,  // 1: agent.v1.EnrolRequest.facts:type_name -> agent.v1.Facts
 	8,  // 2: agent.v1.EnrolResponse.certificate:type_name -> agent.v1.Certificate
-	46, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	43, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
-	44, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
+	49, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	46, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
+	47, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
 	9,  // 6: agent.v1.HelloRequest.facts:type_name -> agent.v1.Facts
 	11, // 7: agent.v1.HelloRequest.held:type_name -> agent.v1.Held
 	4,  // 8: agent.v1.Held.ref:type_name -> agent.v1.AttemptRef
 	0,  // 9: agent.v1.Held.phase:type_name -> agent.v1.Phase
-	47, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
+	50, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
 	4,  // 11: agent.v1.HelloResponse.drop:type_name -> agent.v1.AttemptRef
 	4,  // 12: agent.v1.HeartbeatRequest.held:type_name -> agent.v1.AttemptRef
-	32, // 13: agent.v1.HeartbeatResponse.cancel:type_name -> agent.v1.Cancel
-	4,  // 14: agent.v1.HeartbeatResponse.drop:type_name -> agent.v1.AttemptRef
-	4,  // 15: agent.v1.AcceptRequest.attempts:type_name -> agent.v1.AttemptRef
-	17, // 16: agent.v1.AcceptResponse.grants:type_name -> agent.v1.Grant
-	4,  // 17: agent.v1.Grant.ref:type_name -> agent.v1.AttemptRef
-	1,  // 18: agent.v1.Grant.decision:type_name -> agent.v1.Decision
-	19, // 19: agent.v1.ReportRequest.started:type_name -> agent.v1.Started
-	20, // 20: agent.v1.ReportRequest.results:type_name -> agent.v1.Result
-	4,  // 21: agent.v1.Started.ref:type_name -> agent.v1.AttemptRef
-	47, // 22: agent.v1.Started.age:type_name -> google.protobuf.Duration
-	4,  // 23: agent.v1.Result.ref:type_name -> agent.v1.AttemptRef
-	2,  // 24: agent.v1.Result.outcome:type_name -> agent.v1.Outcome
-	47, // 25: agent.v1.Result.duration:type_name -> google.protobuf.Duration
-	47, // 26: agent.v1.Result.age:type_name -> google.protobuf.Duration
-	5,  // 27: agent.v1.Result.problem:type_name -> agent.v1.Problem
-	21, // 28: agent.v1.Result.stages:type_name -> agent.v1.Stage
-	47, // 29: agent.v1.Stage.duration:type_name -> google.protobuf.Duration
-	23, // 30: agent.v1.ReportResponse.verdicts:type_name -> agent.v1.Verdict
-	4,  // 31: agent.v1.Verdict.ref:type_name -> agent.v1.AttemptRef
-	3,  // 32: agent.v1.Verdict.answer:type_name -> agent.v1.Answer
-	8,  // 33: agent.v1.RenewResponse.certificate:type_name -> agent.v1.Certificate
-	4,  // 34: agent.v1.UploadRequest.ref:type_name -> agent.v1.AttemptRef
-	4,  // 35: agent.v1.UploadResponse.ref:type_name -> agent.v1.AttemptRef
-	3,  // 36: agent.v1.UploadResponse.answer:type_name -> agent.v1.Answer
-	29, // 37: agent.v1.AssignRequest.assignments:type_name -> agent.v1.Assignment
-	4,  // 38: agent.v1.Assignment.ref:type_name -> agent.v1.AttemptRef
-	45, // 39: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
-	31, // 40: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
-	4,  // 41: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
-	5,  // 42: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
-	4,  // 43: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
-	47, // 44: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
-	32, // 45: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
-	4,  // 46: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
-	37, // 47: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
-	48, // 48: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
-	37, // 49: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
-	40, // 50: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
-	41, // 51: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
-	47, // 52: agent.v1.Check.took:type_name -> google.protobuf.Duration
-	5,  // 53: agent.v1.Check.problem:type_name -> agent.v1.Problem
-	9,  // 54: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
-	6,  // 55: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
-	10, // 56: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
-	13, // 57: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
-	15, // 58: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
-	18, // 59: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
-	24, // 60: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
-	35, // 61: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
-	26, // 62: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
-	28, // 63: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
-	33, // 64: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
-	38, // 65: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
-	7,  // 66: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
-	12, // 67: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
-	14, // 68: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
-	16, // 69: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
-	22, // 70: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
-	25, // 71: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
-	36, // 72: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
-	27, // 73: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
-	30, // 74: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
-	34, // 75: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
-	39, // 76: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
-	66, // [66:77] is the sub-list for method output_type
-	55, // [55:66] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	15, // 13: agent.v1.HeartbeatRequest.upgrade_failure:type_name -> agent.v1.UpgradeFailure
+	35, // 14: agent.v1.HeartbeatResponse.cancel:type_name -> agent.v1.Cancel
+	4,  // 15: agent.v1.HeartbeatResponse.drop:type_name -> agent.v1.AttemptRef
+	4,  // 16: agent.v1.AcceptRequest.attempts:type_name -> agent.v1.AttemptRef
+	18, // 17: agent.v1.AcceptResponse.grants:type_name -> agent.v1.Grant
+	4,  // 18: agent.v1.Grant.ref:type_name -> agent.v1.AttemptRef
+	1,  // 19: agent.v1.Grant.decision:type_name -> agent.v1.Decision
+	20, // 20: agent.v1.ReportRequest.started:type_name -> agent.v1.Started
+	21, // 21: agent.v1.ReportRequest.results:type_name -> agent.v1.Result
+	4,  // 22: agent.v1.Started.ref:type_name -> agent.v1.AttemptRef
+	50, // 23: agent.v1.Started.age:type_name -> google.protobuf.Duration
+	4,  // 24: agent.v1.Result.ref:type_name -> agent.v1.AttemptRef
+	2,  // 25: agent.v1.Result.outcome:type_name -> agent.v1.Outcome
+	50, // 26: agent.v1.Result.duration:type_name -> google.protobuf.Duration
+	50, // 27: agent.v1.Result.age:type_name -> google.protobuf.Duration
+	5,  // 28: agent.v1.Result.problem:type_name -> agent.v1.Problem
+	22, // 29: agent.v1.Result.stages:type_name -> agent.v1.Stage
+	50, // 30: agent.v1.Stage.duration:type_name -> google.protobuf.Duration
+	24, // 31: agent.v1.ReportResponse.verdicts:type_name -> agent.v1.Verdict
+	4,  // 32: agent.v1.Verdict.ref:type_name -> agent.v1.AttemptRef
+	3,  // 33: agent.v1.Verdict.answer:type_name -> agent.v1.Answer
+	8,  // 34: agent.v1.RenewResponse.certificate:type_name -> agent.v1.Certificate
+	4,  // 35: agent.v1.UploadRequest.ref:type_name -> agent.v1.AttemptRef
+	4,  // 36: agent.v1.UploadResponse.ref:type_name -> agent.v1.AttemptRef
+	3,  // 37: agent.v1.UploadResponse.answer:type_name -> agent.v1.Answer
+	32, // 38: agent.v1.AssignRequest.assignments:type_name -> agent.v1.Assignment
+	4,  // 39: agent.v1.Assignment.ref:type_name -> agent.v1.AttemptRef
+	48, // 40: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
+	34, // 41: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
+	4,  // 42: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
+	5,  // 43: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
+	4,  // 44: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
+	50, // 45: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	35, // 46: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
+	4,  // 47: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
+	40, // 48: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
+	51, // 49: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
+	40, // 50: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
+	43, // 51: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
+	44, // 52: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
+	50, // 53: agent.v1.Check.took:type_name -> google.protobuf.Duration
+	5,  // 54: agent.v1.Check.problem:type_name -> agent.v1.Problem
+	9,  // 55: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
+	6,  // 56: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
+	10, // 57: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
+	13, // 58: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
+	16, // 59: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
+	19, // 60: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
+	25, // 61: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
+	38, // 62: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
+	27, // 63: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
+	29, // 64: agent.v1.HubDataService.Download:input_type -> agent.v1.DownloadRequest
+	31, // 65: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
+	36, // 66: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
+	41, // 67: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
+	7,  // 68: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
+	12, // 69: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
+	14, // 70: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
+	17, // 71: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
+	23, // 72: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
+	26, // 73: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
+	39, // 74: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
+	28, // 75: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
+	30, // 76: agent.v1.HubDataService.Download:output_type -> agent.v1.DownloadResponse
+	33, // 77: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
+	37, // 78: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
+	42, // 79: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
+	68, // [68:80] is the sub-list for method output_type
+	56, // [56:68] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_agent_v1_agent_proto_init() }
@@ -2969,13 +3184,17 @@ func file_agent_v1_agent_proto_init() {
 	if File_agent_v1_agent_proto != nil {
 		return
 	}
+	file_agent_v1_agent_proto_msgTypes[6].OneofWrappers = []any{}
+	file_agent_v1_agent_proto_msgTypes[8].OneofWrappers = []any{}
+	file_agent_v1_agent_proto_msgTypes[9].OneofWrappers = []any{}
+	file_agent_v1_agent_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_v1_agent_proto_rawDesc), len(file_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   42,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -449,7 +449,8 @@ var HubService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	HubDataService_Upload_FullMethodName = "/agent.v1.HubDataService/Upload"
+	HubDataService_Upload_FullMethodName   = "/agent.v1.HubDataService/Upload"
+	HubDataService_Download_FullMethodName = "/agent.v1.HubDataService/Download"
 )
 
 // HubDataServiceClient is the client API for HubDataService service.
@@ -462,6 +463,8 @@ type HubDataServiceClient interface {
 	// Upload carries log chunks of any number of attempts. For every chunk, in
 	// order, one UploadResponse comes back after its bytes are committed.
 	Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[UploadRequest, UploadResponse], error)
+	// Download hands over one file of an order to upgrade, whole, in order.
+	Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadResponse], error)
 }
 
 type hubDataServiceClient struct {
@@ -485,6 +488,25 @@ func (c *hubDataServiceClient) Upload(ctx context.Context, opts ...grpc.CallOpti
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type HubDataService_UploadClient = grpc.BidiStreamingClient[UploadRequest, UploadResponse]
 
+func (c *hubDataServiceClient) Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &HubDataService_ServiceDesc.Streams[1], HubDataService_Download_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DownloadRequest, DownloadResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type HubDataService_DownloadClient = grpc.ServerStreamingClient[DownloadResponse]
+
 // HubDataServiceServer is the server API for HubDataService service.
 // All implementations must embed UnimplementedHubDataServiceServer
 // for forward compatibility.
@@ -495,6 +517,8 @@ type HubDataServiceServer interface {
 	// Upload carries log chunks of any number of attempts. For every chunk, in
 	// order, one UploadResponse comes back after its bytes are committed.
 	Upload(grpc.BidiStreamingServer[UploadRequest, UploadResponse]) error
+	// Download hands over one file of an order to upgrade, whole, in order.
+	Download(*DownloadRequest, grpc.ServerStreamingServer[DownloadResponse]) error
 	mustEmbedUnimplementedHubDataServiceServer()
 }
 
@@ -507,6 +531,9 @@ type UnimplementedHubDataServiceServer struct{}
 
 func (UnimplementedHubDataServiceServer) Upload(grpc.BidiStreamingServer[UploadRequest, UploadResponse]) error {
 	return status.Error(codes.Unimplemented, "method Upload not implemented")
+}
+func (UnimplementedHubDataServiceServer) Download(*DownloadRequest, grpc.ServerStreamingServer[DownloadResponse]) error {
+	return status.Error(codes.Unimplemented, "method Download not implemented")
 }
 func (UnimplementedHubDataServiceServer) mustEmbedUnimplementedHubDataServiceServer() {}
 func (UnimplementedHubDataServiceServer) testEmbeddedByValue()                        {}
@@ -536,6 +563,17 @@ func _HubDataService_Upload_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type HubDataService_UploadServer = grpc.BidiStreamingServer[UploadRequest, UploadResponse]
 
+func _HubDataService_Download_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(DownloadRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(HubDataServiceServer).Download(m, &grpc.GenericServerStream[DownloadRequest, DownloadResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type HubDataService_DownloadServer = grpc.ServerStreamingServer[DownloadResponse]
+
 // HubDataService_ServiceDesc is the grpc.ServiceDesc for HubDataService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -549,6 +587,11 @@ var HubDataService_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _HubDataService_Upload_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "Download",
+			Handler:       _HubDataService_Download_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "agent/v1/agent.proto",

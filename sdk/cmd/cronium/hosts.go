@@ -12,10 +12,13 @@ import (
 )
 
 type hostsCmd struct {
-	Ls  hostsLsCmd  `cmd:"" default:"withargs" help:"List hosts."`
-	Get hostsGetCmd `cmd:"" help:"Show a host."`
-	Add hostsAddCmd `cmd:"" help:"Make a join token and the command to type on the host."`
-	Rm  hostsRmCmd  `cmd:"" help:"Revoke a host's certificates and cut it off."`
+	Ls      hostsLsCmd      `cmd:"" default:"withargs" help:"List hosts."`
+	Get     hostsGetCmd     `cmd:"" help:"Show a host."`
+	Add     hostsAddCmd     `cmd:"" help:"Make a join token and the command to type on the host."`
+	Drain   hostsDrainCmd   `cmd:"" help:"Give hosts nothing new; what they run goes on."`
+	Resume  hostsResumeCmd  `cmd:"" help:"Give drained hosts work again."`
+	Upgrade hostsUpgradeCmd `cmd:"" help:"Upgrade agents to the version that the hub has."`
+	Rm      hostsRmCmd      `cmd:"" help:"Revoke a host's certificates and cut it off."`
 }
 
 type hostsLsCmd struct{}
@@ -38,7 +41,7 @@ func (hostsLsCmd) Run(a *app) error {
 		columns: []column{{Title: "name", Flex: true}, {Title: "state"}, {Title: "running", Right: true}, {Title: "system", Flex: true},
 			{Title: "version"}, {Title: "seen"}, {Title: "labels", Flex: true}},
 		row: func(h client.Host) []cell {
-			return []cell{text(h.Name), a.state(h.State), {Text: fmt.Sprintf("%d/%d", h.Running, h.Slots)}, text(system(h.Facts)),
+			return []cell{text(h.Name), a.state(stateOf(h)), {Text: fmt.Sprintf("%d/%d", h.Running, h.Slots)}, text(system(h.Facts)),
 				text(h.Version), a.when(h.LastSeenAt), {Text: labels(h.Labels), Style: screen.Dim}}
 		},
 		none: "No hosts in project " + a.Project + ". Add one with cronium hosts add.",
@@ -72,13 +75,34 @@ func (h *hostsGetCmd) Run(a *app) error {
 	}
 	return one(a, host, host.Name, func() {
 		f := host.Facts
-		a.fields("name", screen.Name(host.Name), "state", a.painted(host.State), "labels", labels(host.Labels),
+		a.fields("name", screen.Name(host.Name), "state", a.painted(stateOf(host)), "labels", labels(host.Labels),
 			"running", fmt.Sprintf("%d of %d", host.Running, host.Slots), "host name", screen.Name(f.Hostname),
 			"system", screen.Name(system(f)), "kernel", screen.Name(f.Kernel), "processors", fmt.Sprint(f.CPUs),
 			"memory", byteSize(f.MemoryBytes), "interpreters", labels(f.Interpreters), "agent", screen.Name(host.Version),
-			"connected", a.when(host.ConnectedAt).Text, "seen", a.when(host.LastSeenAt).Text, "added", a.moment(host.CreatedAt),
+			"upgrade", screen.Name(upgradeOf(host)), "connected", a.when(host.ConnectedAt).Text, "seen", a.when(host.LastSeenAt).Text, "added", a.moment(host.CreatedAt),
 			"certificate until", a.when(host.Certificate.NotAfter).Text)
 	})
+}
+
+// stateOf is the word for a host's state: one that is online may be draining.
+func stateOf(h client.Host) string {
+	if h.Draining && h.State == "online" {
+		return "draining"
+	}
+	return h.State
+}
+
+// upgradeOf says what there is to say of a host's upgrade.
+func upgradeOf(h client.Host) string {
+	switch {
+	case h.Upgrade != nil && h.Upgrade.State == "failed":
+		return fmt.Sprintf("to %s failed: %s", h.Upgrade.Version, h.Upgrade.Problem)
+	case h.Upgrade != nil:
+		return "to " + h.Upgrade.Version + ", under way"
+	case h.UpgradeTo != "":
+		return "to " + h.UpgradeTo + " with: cronium hosts upgrade " + h.Name
+	}
+	return ""
 }
 
 func byteSize(n int64) string {

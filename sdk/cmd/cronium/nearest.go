@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cronium/cronium/sdk/client"
@@ -18,8 +19,8 @@ func suggest(err error, kind, name string, names func() ([]string, error)) error
 		return err
 	}
 	known, listErr := names()
-	if listErr != nil {
-		return err
+	if listErr != nil || slices.Contains(known, name) {
+		return err // it is there: something else was not found
 	}
 	near := ""
 	if best := nearest(name, known); best != "" {

@@ -244,7 +244,7 @@ var looks = map[string]struct {
 	client.TimedOut: {"⏱", "timed out", screen.Bad}, client.Cancelled: {"⊘", "cancelled", screen.Dim},
 	client.Lost: {"!", "lost", screen.Bad}, client.Skipped: {"»", "skipped", screen.Dim},
 	"active": {"●", "active", screen.Good}, "paused": {"‖", "paused", screen.Warn}, "archived": {"▪", "archived", screen.Dim},
-	"online": {"●", "online", screen.Good}, "offline": {"○", "offline", screen.Warn}, "revoked": {"✗", "revoked", screen.Bad},
+	"online": {"●", "online", screen.Good}, "draining": {"◐", "draining", screen.Warn}, "offline": {"○", "offline", screen.Warn}, "revoked": {"✗", "revoked", screen.Bad},
 	"started": {"✓", "started", screen.Good}, "missed": {"!", "missed", screen.Warn},
 }
 

@@ -139,11 +139,17 @@ export const en = {
   'hosts.add_text':
     'You get one command with a token that works once. Run it on the machine that is to become a host; nothing has to reach that machine from outside.',
   'hosts.agent': 'agent {{version}}',
+  'hosts.by_hand': 'By hand',
+  'hosts.by_hand_text':
+    'Copy cronium-agent and cronium-runner to the machine, enrol it with this, then start the agent with the command that it prints.',
   'hosts.certificate': 'certificate ends',
   'hosts.cpus_one': '{{count}} CPU',
   'hosts.cpus_other': '{{count}} CPUs',
+  'hosts.drain': 'Drain',
   'hosts.empty': 'No hosts yet',
   'hosts.empty_text': 'A host is a machine where jobs run. Its agent dials out to this hub.',
+  'hosts.install_this':
+    'Run this on the machine. It downloads the agent from this hub, enrols it and starts it.',
   'hosts.joined': '{{name}} is online',
   'hosts.labels_help': 'Jobs choose hosts by labels. Optional.',
   'hosts.last_seen': 'Last seen',
@@ -154,6 +160,7 @@ export const en = {
   'hosts.offline_count_one': '{{count}} host is offline',
   'hosts.offline_count_other': '{{count}} hosts are offline',
   'hosts.once': 'The token works once and expires',
+  'hosts.resume': 'Resume',
   'hosts.revoke': 'Revoke',
   'hosts.revoke_action': 'Revoke host',
   'hosts.revoke_text_one':
@@ -167,6 +174,9 @@ export const en = {
   'hosts.running_short': 'Running',
   'hosts.slots': '{{running}} / {{slots}}',
   'hosts.system': 'System',
+  'hosts.upgrade': 'Upgrade to {{version}}',
+  'hosts.upgrade_failed': 'Upgrade to {{version}} failed. {{problem}}',
+  'hosts.upgrading': 'Upgrading to {{version}}',
   'hosts.waiting': 'Waiting for the host to connect',
   'http.auth': 'Authentication',
   'http.auth_api_key': 'API key',
@@ -437,6 +447,7 @@ export const en = {
   'state.archived': 'Archived',
   'state.assigned': 'Starting',
   'state.cancelled': 'Cancelled',
+  'state.draining': 'Draining',
   'state.failed': 'Failed',
   'state.lost': 'Lost',
   'state.missed': 'Missed',

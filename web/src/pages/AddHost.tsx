@@ -62,8 +62,15 @@ export default function AddHost({ onClose }: { onClose: () => void }) {
         </form>
       ) : (
         <div className={css.stack}>
-          <p>{t('hosts.run_this')}</p>
+          <p>{t(create.data.command === create.data.manual ? 'hosts.run_this' : 'hosts.install_this')}</p>
           <Command text={create.data.command} />
+          {create.data.command !== create.data.manual && (
+            <details>
+              <summary>{t('hosts.by_hand')}</summary>
+              <p className={css.muted}>{t('hosts.by_hand_text')}</p>
+              <Command text={create.data.manual} />
+            </details>
+          )}
           <p className={css.faint}>
             {t('hosts.once')} <Time at={create.data.expires_at} />
           </p>

@@ -1,7 +1,7 @@
 import { Button, Modal } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
-import { at, del } from '../request';
+import { at, del, post } from '../request';
 import { number, t } from '../i18n';
 import { size } from '../log/size';
 import { useHosts, useMay, useProject } from '../queries';
@@ -70,7 +70,7 @@ function Table({ items, mayRevoke }: { items: Host[]; mayRevoke: boolean }) {
                 {h.name} <Labels of={h.labels} />
               </td>
               <td>
-                <Status state={h.state} quiet />
+                <Status state={h.draining && h.state === 'online' ? 'draining' : h.state} quiet />
               </td>
               <td data-wide className={css.muted}>
                 <Facts host={h} />
@@ -82,6 +82,7 @@ function Table({ items, mayRevoke }: { items: Host[]; mayRevoke: boolean }) {
                 {h.state === 'online' ? t('hosts.now') : <Time at={h.last_seen_at} />}
               </td>
               <td className={css.end} data-wide>
+                {mayRevoke && h.state !== 'revoked' && <Care host={h} />}
                 {mayRevoke && h.state !== 'revoked' && (
                   <Button variant="subtle" color="danger" size="compact-sm" onClick={() => setRevoking(h)}>
                     {t('hosts.revoke')}
@@ -95,6 +96,31 @@ function Table({ items, mayRevoke }: { items: Host[]; mayRevoke: boolean }) {
       </table>
       {revoking && <Revoke host={revoking} onClose={() => setRevoking(null)} />}
     </div>
+  );
+}
+
+/** Drain or resume, and upgrade where there is something to upgrade to. */
+function Care({ host }: { host: Host }) {
+  const project = useProject();
+  const queries = useQueryClient();
+  const order = useMutation({
+    mutationFn: (verb: 'drain' | 'resume' | 'upgrade') =>
+      post<Host>(at('projects', project, 'hosts', host.name, verb)),
+    onSuccess: () => void queries.invalidateQueries({ queryKey: ['hosts'] }),
+    onError: toastProblem,
+  });
+  const waits = host.upgrade?.state === 'waiting';
+  const button = (verb: 'drain' | 'resume' | 'upgrade', word: string) => (
+    <Button variant="subtle" size="compact-sm" loading={order.isPending} onClick={() => order.mutate(verb)}>
+      {word}
+      <span className="vh"> {host.name}</span>
+    </Button>
+  );
+  return (
+    <>
+      {host.upgrade_to && !waits && button('upgrade', t('hosts.upgrade', { version: host.upgrade_to }))}
+      {host.draining ? button('resume', t('hosts.resume')) : button('drain', t('hosts.drain'))}
+    </>
   );
 }
 
@@ -122,6 +148,16 @@ function Facts({ host }: { host: Host }) {
           </>
         )}
       </div>
+      {host.upgrade && (
+        <div role="status">
+          {host.upgrade.state === 'failed'
+            ? t('hosts.upgrade_failed', {
+                version: host.upgrade.version,
+                problem: host.upgrade.problem ?? '',
+              })
+            : t('hosts.upgrading', { version: host.upgrade.version })}
+        </div>
+      )}
     </>
   );
 }

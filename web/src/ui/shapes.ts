@@ -41,6 +41,7 @@ const shapes = {
   missed: { family: 'warn', word: 'state.missed', d: 'M4.6 8.4 7 10.8l2-2.3M10.6 6.6l1-1.2M8 14.2v.2' },
   paused: { family: 'idle', word: 'state.paused', d: 'M6 4v8M10 4v8' },
   online: { family: 'ok', word: 'state.online', d: 'M5.2 8.2 7.2 10.2 10.8 6.2', ring: 'whole' },
+  draining: { family: 'warn', word: 'state.draining', d: 'M6 5.5v5M10 5.5v5', ring: 'whole' },
   offline: { family: 'bad', word: 'state.offline', d: 'M5.9 5.9l4.2 4.2M10.1 5.9 5.9 10.1', ring: 'dotted' },
   revoked: { family: 'idle', word: 'state.revoked', d: 'M4.1 11.9 11.9 4.1', ring: 'whole' },
   archived: { family: 'idle', word: 'state.archived', d: 'M3.5 5.5h9v7h-9zM2.5 3h11v2.5h-11zM6.5 8.5h3' },

@@ -130,6 +130,7 @@ func (q *Queries) AddSigningKey(ctx context.Context, publicKey []byte, sealedKey
 
 const agentByName = `-- name: AgentByName :one
 select a.id, a.project_id, a.name, a.labels, a.facts, a.version, a.slots, a.epoch, a.connected_at, a.last_seen_at, a.revoked_at, a.created_at,
+    a.draining, a.upgrade_version, a.upgrade_problem,
     (a.hub_id is not null and a.last_seen_at > now() - make_interval(secs => $1::float8))::boolean as online,
     c.not_after
 from agents a
@@ -139,20 +140,23 @@ order by a.revoked_at desc nulls first limit 1
 `
 
 type AgentByNameRow struct {
-	ID          uuid.UUID
-	ProjectID   uuid.UUID
-	Name        string
-	Labels      json.RawMessage
-	Facts       json.RawMessage
-	Version     string
-	Slots       int32
-	Epoch       int64
-	ConnectedAt *time.Time
-	LastSeenAt  *time.Time
-	RevokedAt   *time.Time
-	CreatedAt   time.Time
-	Online      bool
-	NotAfter    time.Time
+	ID             uuid.UUID
+	ProjectID      uuid.UUID
+	Name           string
+	Labels         json.RawMessage
+	Facts          json.RawMessage
+	Version        string
+	Slots          int32
+	Epoch          int64
+	ConnectedAt    *time.Time
+	LastSeenAt     *time.Time
+	RevokedAt      *time.Time
+	CreatedAt      time.Time
+	Draining       bool
+	UpgradeVersion string
+	UpgradeProblem string
+	Online         bool
+	NotAfter       time.Time
 }
 
 func (q *Queries) AgentByName(ctx context.Context, silenceS float64, projectID uuid.UUID, name string) (AgentByNameRow, error) {
@@ -171,6 +175,9 @@ func (q *Queries) AgentByName(ctx context.Context, silenceS float64, projectID u
 		&i.LastSeenAt,
 		&i.RevokedAt,
 		&i.CreatedAt,
+		&i.Draining,
+		&i.UpgradeVersion,
+		&i.UpgradeProblem,
 		&i.Online,
 		&i.NotAfter,
 	)
@@ -208,6 +215,7 @@ func (q *Queries) AgentNames(ctx context.Context, ids []uuid.UUID) ([]AgentNames
 
 const agents = `-- name: Agents :many
 select a.id, a.project_id, a.name, a.labels, a.facts, a.version, a.slots, a.epoch, a.connected_at, a.last_seen_at, a.revoked_at, a.created_at,
+    a.draining, a.upgrade_version, a.upgrade_problem,
     (a.hub_id is not null and a.last_seen_at > now() - make_interval(secs => $1::float8))::boolean as online,
     c.not_after
 from agents a
@@ -226,20 +234,23 @@ type AgentsParams struct {
 }
 
 type AgentsRow struct {
-	ID          uuid.UUID
-	ProjectID   uuid.UUID
-	Name        string
-	Labels      json.RawMessage
-	Facts       json.RawMessage
-	Version     string
-	Slots       int32
-	Epoch       int64
-	ConnectedAt *time.Time
-	LastSeenAt  *time.Time
-	RevokedAt   *time.Time
-	CreatedAt   time.Time
-	Online      bool
-	NotAfter    time.Time
+	ID             uuid.UUID
+	ProjectID      uuid.UUID
+	Name           string
+	Labels         json.RawMessage
+	Facts          json.RawMessage
+	Version        string
+	Slots          int32
+	Epoch          int64
+	ConnectedAt    *time.Time
+	LastSeenAt     *time.Time
+	RevokedAt      *time.Time
+	CreatedAt      time.Time
+	Draining       bool
+	UpgradeVersion string
+	UpgradeProblem string
+	Online         bool
+	NotAfter       time.Time
 }
 
 func (q *Queries) Agents(ctx context.Context, arg AgentsParams) ([]AgentsRow, error) {
@@ -270,6 +281,9 @@ func (q *Queries) Agents(ctx context.Context, arg AgentsParams) ([]AgentsRow, er
 			&i.LastSeenAt,
 			&i.RevokedAt,
 			&i.CreatedAt,
+			&i.Draining,
+			&i.UpgradeVersion,
+			&i.UpgradeProblem,
 			&i.Online,
 			&i.NotAfter,
 		); err != nil {
@@ -300,7 +314,7 @@ func (q *Queries) Authority(ctx context.Context, kind string) (AuthorityRow, err
 }
 
 const candidates = `-- name: Candidates :many
-select a.id, a.name, a.labels, a.slots,
+select a.id, a.name, a.labels, a.slots, a.draining,
     (a.hub_id is not null and a.last_seen_at > now() - make_interval(secs => $1::float8))::boolean as online
 from agents a
 where a.project_id = $2 and a.revoked_at is null
@@ -308,11 +322,12 @@ order by a.name limit 1000
 `
 
 type CandidatesRow struct {
-	ID     uuid.UUID
-	Name   string
-	Labels json.RawMessage
-	Slots  int32
-	Online bool
+	ID       uuid.UUID
+	Name     string
+	Labels   json.RawMessage
+	Slots    int32
+	Draining bool
+	Online   bool
 }
 
 // What dispatch needs to explain why runs wait.
@@ -330,6 +345,7 @@ func (q *Queries) Candidates(ctx context.Context, silenceS float64, projectID uu
 			&i.Name,
 			&i.Labels,
 			&i.Slots,
+			&i.Draining,
 			&i.Online,
 		); err != nil {
 			return nil, err
@@ -377,21 +393,24 @@ func (q *Queries) CertificateBySerial(ctx context.Context, serial string) (Certi
 const connected = `-- name: Connected :one
 update agents
 set epoch = epoch + 1, hub_id = $1::uuid, connected_at = now(), last_seen_at = now(), boot_id = $2, machine_id = $3,
-    journal_id = $4, version = $5, slots = $6, labels = $7, facts = $8
-where id = $9
+    journal_id = $4, version = $5, slots = $6, labels = $7, facts = $8, draining = $9,
+    upgrade_version = $10
+where id = $11
 returning epoch
 `
 
 type ConnectedParams struct {
-	HubID     uuid.UUID
-	BootID    string
-	MachineID string
-	JournalID string
-	Version   string
-	Slots     int32
-	Labels    json.RawMessage
-	Facts     json.RawMessage
-	ID        uuid.UUID
+	HubID          uuid.UUID
+	BootID         string
+	MachineID      string
+	JournalID      string
+	Version        string
+	Slots          int32
+	Labels         json.RawMessage
+	Facts          json.RawMessage
+	Draining       bool
+	UpgradeVersion string
+	ID             uuid.UUID
 }
 
 func (q *Queries) Connected(ctx context.Context, arg ConnectedParams) (int64, error) {
@@ -404,6 +423,8 @@ func (q *Queries) Connected(ctx context.Context, arg ConnectedParams) (int64, er
 		arg.Slots,
 		arg.Labels,
 		arg.Facts,
+		arg.Draining,
+		arg.UpgradeVersion,
 		arg.ID,
 	)
 	var epoch int64
@@ -450,24 +471,28 @@ func (q *Queries) JoinTokenState(ctx context.Context, iD string, secretSha256 []
 }
 
 const lockAgent = `-- name: LockAgent :one
-select id, project_id, name, token_labels, journal_id, machine_id, boot_id, epoch, hub_id, last_seen_at, revoked_at,
+select id, project_id, name, token_labels, journal_id, machine_id, boot_id, epoch, hub_id, last_seen_at, revoked_at, draining,
+    upgrade_version, upgrade_problem,
     (hub_id is not null and last_seen_at > now() - make_interval(secs => $1::float8))::boolean as answering
 from agents where id = $2 for update
 `
 
 type LockAgentRow struct {
-	ID          uuid.UUID
-	ProjectID   uuid.UUID
-	Name        string
-	TokenLabels json.RawMessage
-	JournalID   string
-	MachineID   string
-	BootID      string
-	Epoch       int64
-	HubID       *uuid.UUID
-	LastSeenAt  *time.Time
-	RevokedAt   *time.Time
-	Answering   bool
+	ID             uuid.UUID
+	ProjectID      uuid.UUID
+	Name           string
+	TokenLabels    json.RawMessage
+	JournalID      string
+	MachineID      string
+	BootID         string
+	Epoch          int64
+	HubID          *uuid.UUID
+	LastSeenAt     *time.Time
+	RevokedAt      *time.Time
+	Draining       bool
+	UpgradeVersion string
+	UpgradeProblem string
+	Answering      bool
 }
 
 func (q *Queries) LockAgent(ctx context.Context, silenceS float64, iD uuid.UUID) (LockAgentRow, error) {
@@ -485,6 +510,9 @@ func (q *Queries) LockAgent(ctx context.Context, silenceS float64, iD uuid.UUID)
 		&i.HubID,
 		&i.LastSeenAt,
 		&i.RevokedAt,
+		&i.Draining,
+		&i.UpgradeVersion,
+		&i.UpgradeProblem,
 		&i.Answering,
 	)
 	return i, err
@@ -628,6 +656,15 @@ func (q *Queries) RevokedSerials(ctx context.Context, withinS float64) ([]Revoke
 	return items, nil
 }
 
+const saysDraining = `-- name: SaysDraining :exec
+update agents set draining = $1, wished_at = now() where id = $2
+`
+
+func (q *Queries) SaysDraining(ctx context.Context, draining bool, iD uuid.UUID) error {
+	_, err := q.db.Exec(ctx, saysDraining, draining, iD)
+	return err
+}
+
 const seen = `-- name: Seen :exec
 update agents a set last_seen_at = now(), hub_id = $1::uuid
 from (select unnest($2::uuid[]) as id, unnest($3::bigint[]) as epoch) s
@@ -637,6 +674,19 @@ where a.id = s.id and a.epoch = s.epoch
 func (q *Queries) Seen(ctx context.Context, hubID uuid.UUID, ids []uuid.UUID, epochs []int64) error {
 	_, err := q.db.Exec(ctx, seen, hubID, ids, epochs)
 	return err
+}
+
+const setDraining = `-- name: SetDraining :one
+update agents set draining = $1, wished_at = now()
+where project_id = $2 and name = $3 and revoked_at is null
+returning id
+`
+
+func (q *Queries) SetDraining(ctx context.Context, draining bool, projectID uuid.UUID, name string) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, setDraining, draining, projectID, name)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const signingKey = `-- name: SigningKey :one
@@ -653,6 +703,19 @@ func (q *Queries) SigningKey(ctx context.Context) (SigningKeyRow, error) {
 	var i SigningKeyRow
 	err := row.Scan(&i.PublicKey, &i.SealedKey)
 	return i, err
+}
+
+const upgradeFailed = `-- name: UpgradeFailed :execrows
+update agents set upgrade_problem = $1, wished_at = now()
+where id = $2 and upgrade_version = $3 and upgrade_version <> ''
+`
+
+func (q *Queries) UpgradeFailed(ctx context.Context, problem string, iD uuid.UUID, version string) (int64, error) {
+	result, err := q.db.Exec(ctx, upgradeFailed, problem, iD, version)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const useCertificate = `-- name: UseCertificate :exec
@@ -681,4 +744,55 @@ func (q *Queries) UseJoinToken(ctx context.Context, iD string, secretSha256 []by
 	var i UseJoinTokenRow
 	err := row.Scan(&i.ProjectID, &i.Labels, &i.Name)
 	return i, err
+}
+
+const wishUpgrade = `-- name: WishUpgrade :one
+update agents set upgrade_version = $1::text, upgrade_problem = '', wished_at = now()
+where project_id = $2 and name = $3 and revoked_at is null and version <> $1::text
+returning id
+`
+
+func (q *Queries) WishUpgrade(ctx context.Context, version string, projectID uuid.UUID, name string) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, wishUpgrade, version, projectID, name)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const wishes = `-- name: Wishes :many
+select id, draining, upgrade_version, upgrade_problem from agents
+where wished_at > now() - make_interval(secs => $1::float8) and hub_id = $2::uuid
+`
+
+type WishesRow struct {
+	ID             uuid.UUID
+	Draining       bool
+	UpgradeVersion string
+	UpgradeProblem string
+}
+
+// What was decided lately about agents that are connected to this replica.
+func (q *Queries) Wishes(ctx context.Context, withinS float64, hubID uuid.UUID) ([]WishesRow, error) {
+	rows, err := q.db.Query(ctx, wishes, withinS, hubID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []WishesRow{}
+	for rows.Next() {
+		var i WishesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Draining,
+			&i.UpgradeVersion,
+			&i.UpgradeProblem,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
