@@ -391,3 +391,33 @@ func TestNoSecretIsInAnyArgumentListOrFile(t *testing.T) {
 	release(t, server, e)
 	executortest.Result(t, r, e)
 }
+
+// What ended on a server while nobody was there to take it, and what nobody here
+// waits for any more, is removed the next time that the server is reached.
+func TestWhatNobodyWaitsForIsRemoved(t *testing.T) {
+	t.Parallel()
+	server := sshtest.Start(t)
+	x := executortest.Running(t, create(t, config(t, server.Credential())))
+	var left []*journal.Entry
+	for range 2 {
+		r, e := started(t, x, server.Proto(), executortest.Case{Source: patient})
+		executortest.WaitFor(t, r, e, "main ")
+		r.Close()
+		release(t, server, e)
+		until(t, "the end of a script", func() bool {
+			_, err := os.Stat(filepath.Join(remoteDir(server, e), "exit"))
+			return err == nil
+		})
+		left = append(left, e)
+	}
+	c := config(t, server.Credential())
+	c.Holds = func(ref journal.Ref) bool { return ref == left[1].Ref }
+	r, e := started(t, executortest.Running(t, create(t, c)), server.Proto(), executortest.Case{Source: "true"})
+	executortest.Result(t, r, e)
+	if _, err := os.Stat(remoteDir(server, left[0])); err == nil {
+		t.Error("the attempt that nobody waits for is there")
+	}
+	if _, err := os.Stat(remoteDir(server, left[1])); err != nil {
+		t.Errorf("the attempt that is held: %v", err)
+	}
+}
