@@ -26,6 +26,10 @@ var (
 		"Environment variable is not allowed", "Rename it, or set it inside the script.")
 	ErrScript = problem.New("script_invalid", http.StatusUnprocessableEntity,
 		"Script cannot be used", "Correct the script; data belongs into files or inputs.")
+	ErrTarget = problem.New("target_ambiguous", http.StatusUnprocessableEntity,
+		"Target names two places", "Say either target.labels or target.server.")
+	ErrContainerOnServer = problem.New("container_on_server", http.StatusUnprocessableEntity,
+		"Servers run no containers", "Remove spec.container to run the script on the server itself, or choose a host by labels.")
 	ErrImage = problem.New("image_invalid", http.StatusUnprocessableEntity,
 		"Image reference is not valid", "Write it as NAME:TAG or NAME@sha256:DIGEST, for example python:3.12-slim.")
 	ErrLimits = problem.New("limits_need_container", http.StatusUnprocessableEntity,
