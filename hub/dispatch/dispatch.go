@@ -10,6 +10,7 @@ import (
 
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/run"
+	"github.com/cronium/cronium/hub/server"
 )
 
 // Runs is what dispatch asks of hub/run.
@@ -20,6 +21,7 @@ type Runs interface {
 	SetReasons(ctx context.Context, waiting []run.Waiting) error
 	Cancelling(ctx context.Context, agents []uuid.UUID) (map[uuid.UUID][]run.Ref, error)
 	CountByAgent(ctx context.Context, agents []uuid.UUID) (map[uuid.UUID]int, error)
+	Finish(ctx context.Context, agent uuid.UUID, results []run.Result) ([]run.Answer, error)
 }
 
 // VersionRef names a version of a job.
@@ -38,6 +40,7 @@ type JobVersion struct {
 	Grace    time.Duration
 
 	Container *Container // nil: a process of the host
+	Server    string     // name of the server that it runs on; empty: the agent's own host
 	Limits    Limits
 }
 
@@ -54,6 +57,12 @@ type Jobs interface {
 	ProjectSlug(ctx context.Context, project uuid.UUID) (string, error)
 }
 
+// Servers finds the ways to the servers that jobs name, all in one question.
+// *server.Store is one.
+type Servers interface {
+	Ways(ctx context.Context, refs []server.Ref) (map[server.Ref]server.Way, error)
+}
+
 // Opener opens sealed inputs. *secret.Keys is one.
 type Opener interface {
 	Open(sealed []byte, aad string) ([]byte, error)
@@ -66,6 +75,7 @@ type Config struct {
 	Jobs   Jobs
 	Opener Opener
 
+	Servers  Servers       // default: there are none
 	Poll     time.Duration // how late a lost bell makes us; default 1 s
 	LogLimit int64         // bytes of a script's output that are kept; default 256 MiB
 
@@ -76,6 +86,9 @@ type Config struct {
 func (c *Config) validate() {
 	if c.Fleet == nil || c.Runs == nil || c.Jobs == nil || c.Opener == nil {
 		panic("dispatch: Config needs Fleet, Runs, Jobs and Opener")
+	}
+	if c.Servers == nil {
+		c.Servers = noServers{}
 	}
 	if c.Poll == 0 {
 		c.Poll = time.Second

@@ -13,6 +13,8 @@
 //     returns by its assignment lease. Nothing starts without the agent's Accept,
 //     so none of this can start anything twice;
 //   - work goes to the agents that have the least, label matching given;
+//   - a run whose server is gone, archived or not trusted ends as failed, with that
+//     reason; the payload of any other pins the server's host key;
 //   - secret inputs are unsealed here, at the last moment, and travel apart from
 //     the payload, which agents keep on disk;
 //   - any number of replicas may do this at once, with no word between them.
