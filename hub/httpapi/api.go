@@ -21,10 +21,12 @@ import (
 	"github.com/cronium/cronium/hub/identity"
 	"github.com/cronium/cronium/hub/job"
 	"github.com/cronium/cronium/hub/postgres"
+	"github.com/cronium/cronium/hub/probe"
 	"github.com/cronium/cronium/hub/project"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/schedule"
+	"github.com/cronium/cronium/hub/server"
 )
 
 // Config is what the door may be told. The zero value serves loopback names.
@@ -61,6 +63,8 @@ type Deps struct {
 	Schedules *schedule.Store
 	Logs      *runlog.Store
 	Hosts     *fleet.Fleet
+	Servers   *server.Store
+	Probe     *probe.Prober
 	Orders    Orders
 	Dashboard http.Handler // everything outside /api
 }
@@ -68,7 +72,7 @@ type Deps struct {
 // Orders turns a job and the inputs given into a request for a run: inputs are
 // checked, defaults filled in, secret ones sealed.
 type Orders interface {
-	Request(j job.Job, given map[string]any) (run.Request, error)
+	Request(ctx context.Context, j job.Job, given map[string]any) (run.Request, error)
 }
 
 // Bell is the doorbell. *bus.Bus is one.
@@ -88,6 +92,8 @@ type API struct {
 	schedules *schedule.Store
 	logs      *runlog.Store
 	hosts     *fleet.Fleet
+	servers   *server.Store
+	probe     *probe.Prober
 	dashboard http.Handler
 	orders    Orders
 
@@ -118,7 +124,7 @@ func New(c Config, d Deps) (*API, error) {
 	c.fill()
 	a := &API{
 		db: d.DB, bell: d.Bell, identity: d.Identity, projects: d.Projects, jobs: d.Jobs, runs: d.Runs, schedules: d.Schedules,
-		logs: d.Logs, hosts: d.Hosts, dashboard: d.Dashboard, orders: d.Orders,
+		logs: d.Logs, hosts: d.Hosts, servers: d.Servers, probe: d.Probe, dashboard: d.Dashboard, orders: d.Orders,
 		cfg: c, now: c.Now, log: c.Log, router: chi.NewRouter(), origins: http.NewCrossOriginProtection(), closing: make(chan struct{}),
 	}
 	a.close = sync.OnceFunc(func() { close(a.closing) })
