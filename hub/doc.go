@@ -7,9 +7,9 @@
 //
 //	browser / CLI / curl ──HTTP──▶ httpapi          agentapi ◀──mTLS, yamux, gRPC── agent
 //	                                  │                 │
-//	verbs                      schedule   dispatch   fleet
+//	verbs                 schedule   dispatch   probe   fleet
 //	                                  │      │         │
-//	nouns            project identity setting secret job run runlog
+//	nouns         project identity setting secret server job run runlog
 //	                                  │
 //	floor                     postgres   bus   authz
 //
