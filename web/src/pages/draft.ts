@@ -38,6 +38,8 @@ export interface JobDraft {
   source: string;
   inputs: InputDraft[];
   target: PairDraft[];
+  /** Name of a server to run on; empty: hosts by their labels. */
+  server: string;
   labels: PairDraft[];
   env: PairDraft[];
   timeout: string;
@@ -78,6 +80,7 @@ export function blank(): JobDraft {
     source: starters.bash,
     inputs: [],
     target: [],
+    server: '',
     labels: [],
     env: [],
     timeout: '',
@@ -125,6 +128,7 @@ export function fromJob(job: Job): JobDraft {
       }),
     ),
     target: pairs(spec.target?.labels),
+    server: spec.target?.server ?? '',
     labels: pairs(job.labels),
     env: pairs(spec.env),
     timeout: spec.timeout ?? '',
@@ -170,7 +174,7 @@ const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
 const amount = (v: string) => (v.trim() === '' ? undefined : Number.isNaN(Number(v)) ? -1 : Number(v));
 
 function containerOf(d: JobDraft): Pick<Definition['spec'], 'container' | 'limits'> {
-  if (text(d.image) === undefined) return {};
+  if (text(d.image) === undefined || d.server !== '') return {};
   const limits = { memory: text(d.memory), cpus: amount(d.cpus), processes: amount(d.processes) };
   return {
     container: { image: d.image.trim(), pull: d.pull, network: text(d.network) },
@@ -191,7 +195,8 @@ export function toDefinition(d: JobDraft): Definition {
       description: i.description || undefined,
     };
   }
-  const target = record(d.target);
+  const labels = record(d.target);
+  const target = d.server !== '' ? { server: d.server } : labels && { labels };
   const max = Number(d.retries);
   return {
     apiVersion: 'cronium/v1',
@@ -200,7 +205,7 @@ export function toDefinition(d: JobDraft): Definition {
     spec: {
       script: { language: d.language, source: d.source },
       inputs: Object.keys(inputs).length > 0 ? inputs : undefined,
-      target: target && { labels: target },
+      target,
       timeout: text(d.timeout),
       retries:
         d.retries.trim() !== '' && max !== 0
