@@ -99,7 +99,9 @@ func (p *Prober) Check(ctx context.Context, actor authz.Actor, project uuid.UUID
 		if err := p.ask(ctx, l, q); err != nil {
 			return server.Server{}, err
 		}
-		return p.config.Servers.Get(context.WithoutCancel(ctx), project, name)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		defer cancel()
+		return p.config.Servers.Get(ctx, project, name)
 	}
 	if err := p.somewhere(ctx, q); err != nil {
 		return server.Server{}, err
