@@ -126,9 +126,10 @@ func weigh(row db.Server, a Answer) finding {
 		key = nil
 	}
 	f := finding{health: judge(a.Checks)}
+	mismatched := Health(row.Health) == KeyMismatch
 	switch {
 	case row.HostKey == nil && row.ExpectedKey != "" && key != nil:
-		if f.announced = fingerprint == row.ExpectedKey; !f.announced {
+		if f.announced = fingerprint == row.ExpectedKey && !mismatched; !f.announced {
 			f.health, f.offered = KeyMismatch, key
 		}
 	case row.HostKey == nil:
@@ -139,7 +140,7 @@ func weigh(row db.Server, a Answer) finding {
 	case key != nil && !bytes.Equal(key, row.HostKey):
 		f.health, f.offered = KeyMismatch, key
 	}
-	if Health(row.Health) == KeyMismatch && !f.announced {
+	if mismatched {
 		f.health = KeyMismatch // until somebody decides
 		if key == nil {
 			f.offered = row.OfferedKey

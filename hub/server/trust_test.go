@@ -123,6 +123,13 @@ func TestAnAnnouncedKeyIsTrustedWhenItIsShown(t *testing.T) {
 	if way := w.way("db-2"); !errors.Is(way.Err, server.ErrKeyMismatch) {
 		t.Fatalf("way = %+v", way)
 	}
+	// The announced key comes too late: somebody has to decide now.
+	if again := w.probed("db-2", shows(key)); again || w.get("db-2").Health != server.KeyMismatch {
+		t.Fatal("the announced key became trusted after another one")
+	}
+	if got, err := w.Trust(t.Context(), w.admin, w.project, "db-2", fingerprint); err != nil || got.Trusted == nil || got.Expected != "" {
+		t.Fatalf("Trust of the announced key = %+v, %v", got, err)
+	}
 }
 
 func TestAJumpServerThatIsNotTrustedClosesTheWay(t *testing.T) {
