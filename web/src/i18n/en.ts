@@ -389,7 +389,8 @@ export const en = {
   'schedules.paused': '{{name}} is paused.',
   'schedules.resumed': '{{name}} fires again.',
   'server.add': 'Add server',
-  'server.add_text': 'A server is a machine that your agents reach over SSH. Nothing is installed on it.',
+  'server.add_text':
+    'A server is a machine that your agents reach over SSH. No agent has to be installed on it.',
   'server.added': '{{name}} is added. Test the connection and confirm its host key; then jobs can run on it.',
   'server.address': 'Address',
   'server.address_help': 'Host, or host:port.',

@@ -165,7 +165,7 @@ function ServerRow({ server }: { server: Server }) {
       <td className={css.end} data-hide>
         –
       </td>
-      <td className={css.muted} data-end data-label={t('server.tested')}>
+      <td className={css.muted} data-wide data-label={t('server.tested')}>
         {server.checked_at ? <Time at={server.checked_at} /> : '–'}
       </td>
       <td data-hide />
