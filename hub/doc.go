@@ -7,9 +7,9 @@
 //
 //	browser / CLI / curl ──HTTP──▶ httpapi          agentapi ◀──mTLS, yamux, gRPC── agent
 //	                                  │                 │
-//	verbs                      schedule   dispatch   fleet
+//	verbs                 schedule   dispatch   probe   fleet
 //	                                  │      │         │
-//	nouns            project identity setting secret job run runlog release
+//	nouns     project identity setting secret server job run runlog release
 //	                                  │
 //	floor                     postgres   bus   authz
 //

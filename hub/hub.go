@@ -22,12 +22,14 @@ import (
 	"github.com/cronium/cronium/hub/job"
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/local"
+	"github.com/cronium/cronium/hub/probe"
 	"github.com/cronium/cronium/hub/project"
 	"github.com/cronium/cronium/hub/release"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/schedule"
 	"github.com/cronium/cronium/hub/secret"
+	"github.com/cronium/cronium/hub/server"
 	"github.com/cronium/cronium/hub/setting"
 	"github.com/cronium/cronium/sdk/definition"
 	"github.com/cronium/cronium/web"
@@ -47,6 +49,8 @@ type Hub struct {
 	schedules *schedule.Store
 	fleet     *fleet.Fleet
 	dispatch  *dispatch.Dispatch
+	servers   *server.Store
+	probe     *probe.Prober
 	agents    *agentapi.Door
 	api       *httpapi.API
 
@@ -130,7 +134,8 @@ func (h *Hub) wire(ctx context.Context) error {
 	h.runs = run.New(h.db, run.Config{Changed: h.runsChanged, Log: c.Log})
 	logs := runlog.New(h.db, runlog.Config{Bell: h.bell})
 	jobs := job.New(h.db, c.Now)
-	orders := orders{jobs: jobs, projects: projects, keys: keys}
+	h.servers = server.New(h.db, server.Config{Sealer: keys, Instance: instance.ID, Jobs: jobs.OnServer, Log: c.Log})
+	orders := orders{jobs: jobs, projects: projects, keys: keys, servers: h.servers}
 	h.scheduleBell, _ = h.bell.Subscribe("schedules")
 	h.schedules = schedule.New(h.db, h.runs, orders, schedule.Config{
 		Started: h.runsQueued, Changed: func() { h.bell.Ring("schedules") }, Bell: h.scheduleBell, Log: c.Log,
@@ -142,15 +147,16 @@ func (h *Hub) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.dispatch = dispatch.New(dispatch.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Jobs: orders, Opener: keys, Now: c.Now, Log: c.Log})
-	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Version: c.Version, Downloads: release.In(c.Downloads),
-		Now: c.Now, Log: c.Log})
+	h.dispatch = dispatch.New(dispatch.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Jobs: orders, Opener: keys, Servers: h.servers, Now: c.Now, Log: c.Log})
+	h.probe = probe.New(probe.Config{Servers: h.servers, Fleet: h.fleet, Log: c.Log})
+	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Servers: h.servers, Version: c.Version,
+		Downloads: release.In(c.Downloads), Now: c.Now, Log: c.Log})
 	h.api, err = httpapi.New(httpapi.Config{
 		PublicURL: c.PublicURL, Hosts: c.AllowedHosts, Version: c.Version, InstanceID: instance.ID,
 		AgentsAddress: h.agentsAddress(), JobSchema: definition.Schema(), Now: c.Now, Log: c.Log,
 	}, httpapi.Deps{
 		DB: h.db, Bell: h.bell, Identity: h.identity, Projects: projects, Jobs: jobs, Runs: h.runs, Schedules: h.schedules,
-		Logs: logs, Hosts: h.fleet, Orders: orders, Downloads: release.In(c.Downloads), Dashboard: web.Handler(),
+		Logs: logs, Hosts: h.fleet, Servers: h.servers, Probe: h.probe, Orders: orders, Downloads: release.In(c.Downloads), Dashboard: web.Handler(),
 	})
 	if err != nil {
 		return err
@@ -211,7 +217,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	cancel, _ := h.bell.Subscribe("cancel")
 	agents, _ := h.bell.Subscribe("agents")
 	loops := []func(context.Context) error{
-		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.serveHTTP,
+		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.servers.Run, h.probe.Run, h.serveHTTP,
 		func(ctx context.Context) error { return h.fleet.Run(ctx, agents) },
 		func(ctx context.Context) error { return h.dispatch.Run(ctx, queue, cancel) },
 		func(ctx context.Context) error { return h.agents.Serve(ctx, h.dialIn) },

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +18,7 @@ import (
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/schedule"
 	"github.com/cronium/cronium/hub/secret"
+	"github.com/cronium/cronium/hub/server"
 	"github.com/cronium/cronium/sdk/request"
 )
 
@@ -26,21 +29,30 @@ type orders struct {
 	jobs     *job.Store
 	projects *project.Store
 	keys     *secret.Keys
+	servers  *server.Store
 }
 
 // graceAfterTimeout is how long a silent run is waited for beyond its own timeout
 // before it counts as lost (reliability page, §3.2.9: on_disconnect wait).
 const graceAfterTimeout = 15 * time.Minute
 
-// Request is a run of the job with these inputs. The caller says who asked.
-func (o orders) Request(j job.Job, given map[string]any) (run.Request, error) {
+// Request is a run of the job with these inputs. The caller says who asked. A server
+// that may not be used is refused here, while somebody is there to read why.
+func (o orders) Request(ctx context.Context, j job.Job, given map[string]any) (run.Request, error) {
 	inputs, sealed, err := o.resolve(j, given)
 	if err != nil {
 		return run.Request{}, err
 	}
+	ways, err := o.servers.Ways(ctx, serversOf(j))
+	if err != nil {
+		return run.Request{}, err
+	}
+	if err := ways[serverOf(j)].Err; err != nil {
+		return run.Request{}, err
+	}
 	return run.Request{
 		Project: j.ProjectID, JobID: j.ID, JobName: j.Name, JobVersion: j.Version,
-		Inputs: inputs, SealedInputs: sealed, Target: j.Spec.Hosts(),
+		Inputs: inputs, SealedInputs: sealed, Target: hostsOf(j, ways), Server: j.Spec.Target.Server,
 		Retry: retryOf(j.Spec), LostAfter: j.Spec.Limit() + graceAfterTimeout,
 	}, nil
 }
@@ -70,15 +82,46 @@ func (o orders) Facts(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) (map[uuid
 	if err != nil {
 		return nil, err
 	}
+	ways, err := o.servers.WaysTx(ctx, tx, serversOf(slices.Collect(maps.Values(jobs))...))
+	if err != nil {
+		return nil, err
+	}
 	facts := make(map[uuid.UUID]schedule.Job, len(jobs))
 	for id, j := range jobs {
 		facts[id] = schedule.Job{
-			Name: j.Name, Version: j.Version, State: schedule.JobState(j.State), Target: j.Spec.Hosts(),
+			Name: j.Name, Version: j.Version, State: schedule.JobState(j.State), Target: hostsOf(j, ways), Server: j.Spec.Target.Server,
 			Retry: retryOf(j.Spec), LostAfter: j.Spec.Limit() + graceAfterTimeout,
 			Resolve: func(given map[string]any) (map[string]any, []byte, error) { return o.resolve(j, given) },
 		}
 	}
 	return facts, nil
+}
+
+// serversOf lists the servers that these jobs run on, each once.
+func serversOf(jobs ...job.Job) []server.Ref {
+	var refs []server.Ref
+	for _, j := range jobs {
+		if ref := serverOf(j); ref.Name != "" && !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+func serverOf(j job.Job) server.Ref {
+	return server.Ref{Project: j.ProjectID, Name: j.Spec.Target.Server}
+}
+
+// hostsOf are the labels of the agents that may run the job. Dispatch tells why a
+// server cannot be used; any agent that reaches servers will do to learn it.
+func hostsOf(j job.Job, ways map[server.Ref]server.Way) map[string]string {
+	if j.Spec.Target.Server == "" {
+		return j.Spec.Hosts()
+	}
+	if way := ways[serverOf(j)]; way.Err == nil {
+		return way.Labels
+	}
+	return map[string]string{server.ExecutorLabel: "true"}
 }
 
 // Versions is what agents execute.
@@ -100,7 +143,7 @@ func (o orders) Versions(ctx context.Context, refs []dispatch.VersionRef) (map[d
 		versions[dispatch.VersionRef{JobID: ref.JobID, Version: ref.Version}] = dispatch.JobVersion{
 			Language: work.language, Source: work.source, SHA256: work.sha256,
 			Env: v.Spec.Env, Timeout: v.Spec.Limit(), Grace: grace,
-			Container: containerOf(v.Spec), Limits: limitsOf(v.Spec),
+			Container: containerOf(v.Spec), Limits: limitsOf(v.Spec), Server: v.Spec.Target.Server,
 		}
 	}
 	return versions, nil

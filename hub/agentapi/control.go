@@ -48,6 +48,15 @@ func (c control) Report(ctx context.Context, in *agentv1.ReportRequest) (*agentv
 	return s.report(ctx, in)
 }
 
+// Credentials opens the server of an attempt.
+func (c control) Credentials(ctx context.Context, in *agentv1.CredentialsRequest) (*agentv1.CredentialsResponse, error) {
+	s, err := c.d.of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.credentials(ctx, in)
+}
+
 // Renew issues the next certificate.
 func (c control) Renew(ctx context.Context, in *agentv1.RenewRequest) (*agentv1.RenewResponse, error) {
 	s, err := c.d.of(ctx)

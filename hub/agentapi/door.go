@@ -17,6 +17,7 @@ import (
 	"github.com/cronium/cronium/hub/release"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
+	"github.com/cronium/cronium/hub/server"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 	"github.com/cronium/cronium/proto/wire"
 )
@@ -30,6 +31,7 @@ type Runs interface {
 	Reconcile(ctx context.Context, agent uuid.UUID, epoch int64, held []run.Held, journalIntact bool) ([]run.Ref, error)
 	RaiseFence(ctx context.Context, seen int64) (bool, error)
 	OwnedBy(ctx context.Context, agent uuid.UUID, refs []run.Ref) ([]bool, error)
+	HeldServer(ctx context.Context, agent uuid.UUID, ref run.Ref) (project uuid.UUID, server string, err error)
 }
 
 // Logs is what this door asks of hub/runlog.
@@ -38,12 +40,18 @@ type Logs interface {
 	CompleteAll(ctx context.Context, completions []runlog.Completion) error
 }
 
+// Servers is what this door asks of hub/server.
+type Servers interface {
+	Credentials(ctx context.Context, project uuid.UUID, name string) ([]server.Opened, error)
+}
+
 // Config says whom to call. Fleet, Runs and Logs are required.
 type Config struct {
 	Fleet   *fleet.Fleet
 	Runs    Runs
 	Logs    Logs
-	Version string // of the hub, told to agents
+	Servers Servers // default: nothing is opened for anybody
+	Version string  // of the hub, told to agents
 
 	Downloads *release.Dir // programs that agents upgrade to; default: none
 

@@ -30,6 +30,7 @@ import (
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/secret"
+	"github.com/cronium/cronium/hub/server"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 	"github.com/cronium/cronium/proto/wire"
 	"github.com/cronium/cronium/proto/wire/jointoken"
@@ -45,11 +46,13 @@ type world struct {
 	logs    *runlog.Store
 	fleet   *fleet.Fleet
 	door    *agentapi.Door
+	servers *server.Store
 	addr    string
 	project uuid.UUID
 	admin   authz.Actor
 	job     uuid.UUID
 	script  []byte
+	server  string // that the job runs on
 
 	queue, cancel, agents chan struct{}
 }
@@ -84,7 +87,8 @@ func newWorld(t testing.TB, change ...func(*agentapi.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := agentapi.Config{Fleet: w.fleet, Runs: w.runs, Logs: w.logs, Version: "test", HandshakesPerSecond: 10_000, Log: log}
+	w.servers = server.New(db, server.Config{Sealer: w.keys, Instance: uuid.New()})
+	config := agentapi.Config{Servers: w.servers, Fleet: w.fleet, Runs: w.runs, Logs: w.logs, Version: "test", HandshakesPerSecond: 10_000, Log: log}
 	for _, c := range change {
 		c(&config)
 	}
@@ -94,7 +98,7 @@ func newWorld(t testing.TB, change ...func(*agentapi.Config)) *world {
 		t.Fatal(err)
 	}
 	w.addr = tcp.Addr().String()
-	d := dispatch.New(dispatch.Config{Fleet: w.fleet, Runs: w.runs, Logs: w.logs, Jobs: w, Opener: w.keys, Log: log})
+	d := dispatch.New(dispatch.Config{Fleet: w.fleet, Runs: w.runs, Logs: w.logs, Jobs: w, Opener: w.keys, Servers: w.servers, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { _ = w.door.Serve(ctx, tcp) })
@@ -110,7 +114,7 @@ func (w *world) Versions(_ context.Context, refs []dispatch.VersionRef) (map[dis
 	sum := sha256.Sum256(w.script)
 	for _, ref := range refs {
 		if ref.JobID == w.job {
-			out[ref] = dispatch.JobVersion{Language: "bash", Source: w.script, SHA256: sum[:], Env: map[string]string{"A": "1"}, Timeout: time.Minute, Grace: time.Second}
+			out[ref] = dispatch.JobVersion{Language: "bash", Source: w.script, SHA256: sum[:], Env: map[string]string{"A": "1"}, Timeout: time.Minute, Grace: time.Second, Server: w.server}
 		}
 	}
 	return out, nil

@@ -36,6 +36,8 @@ const (
 	ScheduleEdit  Action = "schedule:edit"
 	HostRead      Action = "host:read"
 	HostEdit      Action = "host:edit"
+	ServerUse     Action = "server:use"
+	ServerEdit    Action = "server:edit"
 	TokenEdit     Action = "token:edit"
 	InstanceRead  Action = "instance:read"
 	InstanceAdmin Action = "instance:admin"
@@ -44,8 +46,8 @@ const (
 var (
 	reading   = []Action{ProjectRead, JobRead, RunRead, ScheduleRead, HostRead}
 	operating = slices.Concat(reading, []Action{JobRun, RunCancel})
-	editing   = slices.Concat(operating, []Action{JobEdit, ScheduleEdit})
-	owning    = slices.Concat(editing, []Action{HostEdit, ProjectEdit})
+	editing   = slices.Concat(operating, []Action{JobEdit, ScheduleEdit, ServerUse})
+	owning    = slices.Concat(editing, []Action{HostEdit, ServerEdit, ProjectEdit})
 )
 
 var granted = map[Role][]Action{

@@ -8,13 +8,17 @@
 //
 // It refuses to know how an actor proved who they are; see hub/identity.
 //
-//	            read*  run, cancel  edit jobs, schedules  hosts  tokens
-//	owner         x         x               x               x      own
-//	admin         x         x               x               x      own
-//	editor        x         x               x               -      own
-//	operator      x         x               -               -      own
-//	viewer        x         -               -               -      own
-//	auditor       x         -               -               -      own
+//	            read*  run, cancel  edit jobs, schedules,  hosts,   tokens
+//	                                use servers            servers
+//	owner         x         x               x                 x      own
+//	admin         x         x               x                 x      own
+//	editor        x         x               x                 -      own
+//	operator      x         x               -                 -      own
+//	viewer        x         -               -                 -      own
+//	auditor       x         -               -                 -      own
+//
+// Using a server, which is to let a job run on it, is a right apart from editing
+// jobs and apart from changing servers; whoever may run the job needs none of them.
 //
 // An instance administrator may do everything everywhere.
 package authz

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/run"
+	"github.com/cronium/cronium/hub/server"
 )
 
 // Runs is what dispatch asks of hub/run.
@@ -44,6 +45,7 @@ type JobVersion struct {
 	Grace    time.Duration
 
 	Container *Container // nil: a process of the host
+	Server    string     // name of the server that it runs on; empty: the agent's own host
 	Limits    Limits
 }
 
@@ -66,6 +68,12 @@ type Jobs interface {
 	CheckImage(ctx context.Context, project uuid.UUID, image string) error
 }
 
+// Servers finds the ways to the servers that jobs name, all in one question.
+// *server.Store is one.
+type Servers interface {
+	Ways(ctx context.Context, refs []server.Ref) (map[server.Ref]server.Way, error)
+}
+
 // Opener opens sealed inputs. *secret.Keys is one.
 type Opener interface {
 	Open(sealed []byte, aad string) ([]byte, error)
@@ -79,6 +87,7 @@ type Config struct {
 	Jobs   Jobs
 	Opener Opener
 
+	Servers  Servers       // default: there are none
 	Poll     time.Duration // how late a lost bell makes us; default 1 s
 	LogLimit int64         // bytes of a script's output that are kept; default 256 MiB
 
@@ -89,6 +98,9 @@ type Config struct {
 func (c *Config) validate() {
 	if c.Fleet == nil || c.Runs == nil || c.Logs == nil || c.Jobs == nil || c.Opener == nil {
 		panic("dispatch: Config needs Fleet, Runs, Logs, Jobs and Opener")
+	}
+	if c.Servers == nil {
+		c.Servers = noServers{}
 	}
 	if c.Poll == 0 {
 		c.Poll = time.Second

@@ -15,6 +15,8 @@
 //   - work goes to the agents that have the least, label matching given;
 //   - a run whose image its project does not allow ends here, as one that the agent
 //     would have rejected;
+//   - a run whose server is gone, archived or not trusted ends as failed, with that
+//     reason; the payload of any other pins the server's host key;
 //   - secret inputs are unsealed here, at the last moment, and travel apart from
 //     the payload, which agents keep on disk;
 //   - any number of replicas may do this at once, with no word between them.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/cronium/cronium/hub/run"
+	"github.com/cronium/cronium/hub/server"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 )
@@ -36,14 +37,14 @@ func (d *Dispatch) versions(ctx context.Context, claimed []run.Claimed) (map[Ver
 }
 
 // assignment makes what an agent gets for one attempt.
-func (d *Dispatch) assignment(agent uuid.UUID, c run.Claimed, v JobVersion, project string) (*agentv1.Assignment, error) {
+func (d *Dispatch) assignment(agent uuid.UUID, c run.Claimed, v JobVersion, way server.Way, project string) (*agentv1.Assignment, error) {
 	payload := &runnerv1.Payload{
 		Ref:     &runnerv1.Attempt{RunId: c.RunID.String(), Attempt: c.Attempt, Fence: c.Fence},
 		Project: project, Job: c.JobName, JobVersion: int32(c.JobVersion), //nolint:gosec // from an integer column
 		Script:  &runnerv1.Script{Language: v.Language, Source: v.Source, Sha256: v.SHA256},
 		Env:     environment(c, v, project),
 		Timeout: durationpb.New(v.Timeout), Grace: durationpb.New(v.Grace),
-		LogLimitBytes: d.config.LogLimit, InputsJson: c.InputsJSON,
+		LogLimitBytes: d.config.LogLimit, InputsJson: c.InputsJSON, Server: way.Server,
 	}
 	if v.Container != nil {
 		payload.Container = &runnerv1.Container{Image: v.Container.Image, Pull: v.Container.Pull, Network: v.Container.Network, Mounts: v.Container.Mounts}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/run"
+	"github.com/cronium/cronium/hub/server"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 	"github.com/cronium/cronium/sdk/problem"
 )
@@ -40,10 +41,15 @@ func (d *Dispatch) sendAll(ctx context.Context, l *fleet.Live, claimed []run.Cla
 	if claimed, err = d.allowed(ctx, l, claimed, versions); err != nil {
 		return claimed, fmt.Errorf("ask which images are allowed: %w", err)
 	}
+	ways, err := d.ways(ctx, l.ProjectID, versions)
+	if err != nil {
+		return claimed, fmt.Errorf("read servers: %w", err)
+	}
+	claimed = d.endUnreachable(ctx, l, claimed, versions, ways)
 	var request agentv1.AssignRequest
 	size, first := 0, 0
 	for i, c := range claimed {
-		one, err := d.prepare(l.AgentID, c, versions, project)
+		one, err := d.prepare(l.AgentID, c, versions, ways, project)
 		if err != nil {
 			d.release(ctx, l, claimed[i:i+1], err)
 			continue
@@ -106,12 +112,12 @@ func (d *Dispatch) reject(ctx context.Context, l *fleet.Live, c run.Claimed, why
 	return d.config.Logs.Complete(ctx, c.RunID, c.Attempt, 0)
 }
 
-func (d *Dispatch) prepare(agent uuid.UUID, c run.Claimed, versions map[VersionRef]JobVersion, project string) (*agentv1.Assignment, error) {
+func (d *Dispatch) prepare(agent uuid.UUID, c run.Claimed, versions map[VersionRef]JobVersion, ways map[string]server.Way, project string) (*agentv1.Assignment, error) {
 	version, ok := versions[VersionRef{JobID: c.JobID, Version: c.JobVersion}]
 	if !ok {
 		return nil, fmt.Errorf("version %d of job %s is not there", c.JobVersion, c.JobName)
 	}
-	return d.assignment(agent, c, version, project)
+	return d.assignment(agent, c, version, ways[version.Server], project)
 }
 
 // assign sends one request and releases what the agent refuses.

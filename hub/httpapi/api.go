@@ -21,11 +21,13 @@ import (
 	"github.com/cronium/cronium/hub/identity"
 	"github.com/cronium/cronium/hub/job"
 	"github.com/cronium/cronium/hub/postgres"
+	"github.com/cronium/cronium/hub/probe"
 	"github.com/cronium/cronium/hub/project"
 	"github.com/cronium/cronium/hub/release"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/schedule"
+	"github.com/cronium/cronium/hub/server"
 )
 
 // Config is what the door may be told. The zero value serves loopback names.
@@ -62,6 +64,8 @@ type Deps struct {
 	Schedules *schedule.Store
 	Logs      *runlog.Store
 	Hosts     *fleet.Fleet
+	Servers   *server.Store
+	Probe     *probe.Prober
 	Orders    Orders
 	Downloads *release.Dir // programs of agents
 	Dashboard http.Handler // everything outside /api
@@ -70,7 +74,7 @@ type Deps struct {
 // Orders turns a job and the inputs given into a request for a run: inputs are
 // checked, defaults filled in, secret ones sealed.
 type Orders interface {
-	Request(j job.Job, given map[string]any) (run.Request, error)
+	Request(ctx context.Context, j job.Job, given map[string]any) (run.Request, error)
 }
 
 // Bell is the doorbell. *bus.Bus is one.
@@ -91,6 +95,8 @@ type API struct {
 	logs      *runlog.Store
 	hosts     *fleet.Fleet
 	downloads *release.Dir
+	servers   *server.Store
+	probe     *probe.Prober
 	dashboard http.Handler
 	orders    Orders
 
@@ -121,7 +127,7 @@ func New(c Config, d Deps) (*API, error) {
 	c.fill()
 	a := &API{
 		db: d.DB, bell: d.Bell, identity: d.Identity, projects: d.Projects, jobs: d.Jobs, runs: d.Runs, schedules: d.Schedules,
-		logs: d.Logs, hosts: d.Hosts, downloads: d.Downloads, dashboard: d.Dashboard, orders: d.Orders,
+		logs: d.Logs, hosts: d.Hosts, servers: d.Servers, probe: d.Probe, downloads: d.Downloads, dashboard: d.Dashboard, orders: d.Orders,
 		cfg: c, now: c.Now, log: c.Log, router: chi.NewRouter(), origins: http.NewCrossOriginProtection(), closing: make(chan struct{}),
 	}
 	if a.downloads == nil {

@@ -110,9 +110,11 @@ type Input struct {
 	MaxLength   int      `json:"max_length,omitempty" minimum:"0"`
 }
 
-// JobTarget chooses hosts: those that have all these labels.
+// JobTarget says where a job runs: on a host that has all these labels, or on a
+// server.
 type JobTarget struct {
 	Labels map[string]string `json:"labels,omitempty" maxProperties:"32"`
+	Server string            `json:"server,omitempty" maxLength:"64" doc:"Name of a server; not together with labels"`
 }
 
 // JobRetries says how often a failed attempt is tried again, and when.

@@ -17,7 +17,8 @@ type RunSummary struct {
 	Trigger    string      `json:"trigger" enum:"manual,api,cli,schedule,retry"`
 	Schedule   string      `json:"schedule,omitempty" doc:"Id of the schedule that started it"`
 	Attempt    int         `json:"attempt"`
-	Host       string      `json:"host,omitempty"`
+	Host       string      `json:"host,omitempty" doc:"The agent's, or the server that it runs on"`
+	Server     string      `json:"server,omitempty" doc:"That it runs on, through an agent"`
 	Reason     *RunReason  `json:"reason,omitempty" doc:"Why it waits"`
 	Outcome    *RunOutcome `json:"outcome,omitempty" doc:"Why it ended as it did"`
 	ExitCode   *int        `json:"exit_code,omitempty"`

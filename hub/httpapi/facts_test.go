@@ -53,7 +53,7 @@ func (f facts) of(j job.Job) schedule.Job {
 	return known
 }
 
-func (f facts) Request(j job.Job, given map[string]any) (run.Request, error) {
+func (f facts) Request(_ context.Context, j job.Job, given map[string]any) (run.Request, error) {
 	known := f.of(j)
 	inputs, sealed, err := known.Resolve(given)
 	return run.Request{

@@ -101,6 +101,38 @@ type HostPath struct {
 	Host string `path:"host" maxLength:"256"`
 }
 
+// ServerPath is the path of a server.
+type ServerPath struct {
+	ProjectPath
+	Server string `path:"server" maxLength:"256"`
+}
+
+type listServersInput struct {
+	ProjectPath
+	Paging
+	Archived bool `query:"archived" doc:"The archived ones instead of the others"`
+}
+
+type addServerInput struct {
+	ProjectPath
+	Body ServerRequest
+}
+
+type editServerInput struct {
+	ServerPath
+	Body ServerEdit
+}
+
+type trustInput struct {
+	ServerPath
+	Body TrustRequest
+}
+
+type restoreInput struct {
+	ServerPath
+	Body RestoreRequest
+}
+
 type joinTokenInput struct {
 	ProjectPath
 	Body JoinTokenRequest

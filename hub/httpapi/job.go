@@ -154,7 +154,11 @@ func (a *API) putJob(ctx context.Context, c *call, in *putJobInput) (*output[Job
 	if err != nil {
 		return nil, err
 	}
-	return answer(JobChange{Change: string(change), Job: shown, Warnings: showWarnings(put.Warnings)}), nil
+	warnings, err := a.serverWarnings(ctx, put)
+	if err != nil {
+		return nil, err
+	}
+	return answer(JobChange{Change: string(change), Job: shown, Warnings: append(showWarnings(put.Warnings), warnings...)}), nil
 }
 
 // agrees holds the body against the path.
@@ -241,7 +245,7 @@ func (a *API) start(ctx context.Context, c *call, name string, trigger run.Trigg
 	if j.State == job.Archived {
 		return uuid.Nil, job.ErrArchived.With("The job %s is archived", j.Name)
 	}
-	request, err := a.orders.Request(j, given)
+	request, err := a.orders.Request(ctx, j, given)
 	if err != nil {
 		return uuid.Nil, err
 	}

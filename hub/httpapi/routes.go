@@ -10,7 +10,7 @@ const base = "/api/v1"
 
 // routes is the one table: there is no other way to reach a handler.
 func (a *API) routes() []*route {
-	all := [][]*route{a.accountRoutes(), a.projectRoutes(), a.jobRoutes(), a.runRoutes(), a.scheduleRoutes(), a.hostRoutes(), a.plainRoutes()}
+	all := [][]*route{a.accountRoutes(), a.projectRoutes(), a.jobRoutes(), a.runRoutes(), a.scheduleRoutes(), a.hostRoutes(), a.serverRoutes(), a.plainRoutes()}
 	var table []*route
 	for _, some := range all {
 		table = append(table, some...)
@@ -126,5 +126,20 @@ func (a *API) hostRoutes() []*route {
 		within("POST", "/hosts/{host}/resume", authz.HostEdit, doc{"resumeHost", "hosts", "Give a drained host work again", 0}, handle(a.resumeHost)),
 		within("POST", "/hosts/{host}/upgrade", authz.HostEdit, doc{"upgradeHost", "hosts", "Upgrade a host's agent to the version that this hub has", 202}, handle(a.upgradeHost)),
 		within("POST", "/hosts/join-tokens", authz.HostEdit, doc{"createJoinToken", "hosts", "Make a token with which an agent enrols", 201}, handle(a.createJoinToken)).takes(smallBody),
+	}
+}
+
+func (a *API) serverRoutes() []*route {
+	return []*route{
+		within("GET", "/servers", authz.HostRead, doc{"listServers", "servers", "List servers", 0}, handle(a.listServers)),
+		within("POST", "/servers", authz.ServerEdit, doc{"addServer", "servers", "Add a server", 201}, handle(a.addServer)).takes(smallBody),
+		within("GET", "/servers/{server}", authz.HostRead, doc{"getServer", "servers", "Show a server", 0}, handle(a.getServer)),
+		within("PATCH", "/servers/{server}", authz.ServerEdit, doc{"editServer", "servers", "Change what is given", 0}, handle(a.editServer)).takes(smallBody),
+		within("DELETE", "/servers/{server}", authz.ServerEdit, doc{"removeServer", "servers", "Remove an archived server before its time", 0}, handle(a.removeServer)),
+		within("GET", "/servers/{server}/impact", authz.HostRead, doc{"getServerImpact", "servers", "List what needs a server", 0}, handle(a.getServerImpact)),
+		within("POST", "/servers/{server}/check", authz.ServerUse, doc{"checkServer", "servers", "Test the connection now, at most 25 s", 0}, handle(a.checkServer)),
+		within("POST", "/servers/{server}/trust", authz.ServerEdit, doc{"trustServer", "servers", "Confirm the host key that the server showed", 0}, handle(a.trustServer)).takes(smallBody),
+		within("POST", "/servers/{server}/archive", authz.ServerEdit, doc{"archiveServer", "servers", "Archive a server: its credential is deleted at once", 0}, handle(a.archiveServer)),
+		within("POST", "/servers/{server}/restore", authz.ServerEdit, doc{"restoreServer", "servers", "Restore an archived server with a new credential", 0}, handle(a.restoreServer)).takes(smallBody),
 	}
 }

@@ -178,6 +178,9 @@ func summary(r run.Run, names map[uuid.UUID]string) RunSummary {
 	if r.AgentID != nil {
 		s.Host = names[*r.AgentID]
 	}
+	if r.Server != "" {
+		s.Host, s.Server = r.Server, r.Server
+	}
 	if r.Reason != nil {
 		s.Reason = &RunReason{Code: r.Reason.Code, Detail: r.Reason.Detail, Since: r.Reason.Since}
 	}

@@ -34,7 +34,7 @@ func jobSpec(s JobSpec) job.Spec {
 		spec.Inputs[name] = schema.Input(in)
 	}
 	if s.Target != nil {
-		spec.Target.Labels = s.Target.Labels
+		spec.Target = job.Target(*s.Target)
 	}
 	if s.Retries != nil {
 		r := job.Retries(*s.Retries)
@@ -65,8 +65,9 @@ func showSpec(s job.Spec) JobSpec {
 	for name, in := range s.Inputs {
 		shown.Inputs[name] = Input(in)
 	}
-	if len(s.Target.Labels) > 0 {
-		shown.Target = &JobTarget{Labels: s.Target.Labels}
+	if len(s.Target.Labels) > 0 || s.Target.Server != "" {
+		t := JobTarget(s.Target)
+		shown.Target = &t
 	}
 	if s.Retries != nil {
 		r := JobRetries(*s.Retries)

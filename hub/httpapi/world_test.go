@@ -29,12 +29,14 @@ import (
 	"github.com/cronium/cronium/hub/job"
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/pgtest"
+	"github.com/cronium/cronium/hub/probe"
 	"github.com/cronium/cronium/hub/project"
 	"github.com/cronium/cronium/hub/release"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/schedule"
 	"github.com/cronium/cronium/hub/secret"
+	"github.com/cronium/cronium/hub/server"
 	"github.com/cronium/cronium/hub/setting"
 )
 
@@ -59,6 +61,7 @@ type world struct {
 	schedules *schedule.Store
 	logs      *runlog.Store
 	fleet     *fleet.Fleet
+	servers   *server.Store
 	api       *httpapi.API
 	url       string
 	downloads string          // a directory, empty at first
@@ -88,6 +91,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	keys := must(secret.OpenKeys(t.TempDir()))
 	w.fleet = must(fleet.Open(ctx, w.db, fleet.Config{Sealer: keys, Instance: instance.ID, Counter: w.runs, Changed: func() { w.bell.Ring("agents") }}))
 	w.jobs = job.New(w.db, time.Now)
+	w.servers = server.New(w.db, server.Config{Sealer: keys, Instance: instance.ID, Jobs: w.jobs.OnServer})
 	about := facts{w.jobs, keys}
 	w.schedules = schedule.New(w.db, w.runs, about, schedule.Config{})
 	config := httpapi.Config{
@@ -99,7 +103,8 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	}
 	w.api = must(httpapi.New(config, httpapi.Deps{
 		DB: w.db, Bell: w.bell, Identity: w.identity, Projects: w.projects, Jobs: w.jobs, Runs: w.runs, Schedules: w.schedules,
-		Logs: w.logs, Hosts: w.fleet, Orders: about, Downloads: release.In(w.downloads),
+		Logs: w.logs, Hosts: w.fleet, Servers: w.servers, Probe: probe.New(probe.Config{Servers: w.servers, Fleet: w.fleet}), Orders: about,
+		Downloads: release.In(w.downloads),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }),
 	}))
 	w.serve()
@@ -376,6 +381,14 @@ func sample(r httpapi.Route) string {
 		return `{"apiVersion":"cronium/v1","kind":"Job","metadata":{"name":"nightly"},"spec":{"script":{"language":"bash","source":"true"}}}`
 	case "POST /projects/{project}/jobs/{job}/runs", "POST /projects/{project}/hosts/join-tokens":
 		return `{}`
+	case "POST /projects/{project}/servers":
+		return `{"name":"db-1","address":"10.0.0.5","user":"deploy","credential":{"generate":true}}`
+	case "PATCH /projects/{project}/servers/{server}":
+		return `{"address":"10.0.0.6"}`
+	case "POST /projects/{project}/servers/{server}/trust":
+		return `{"fingerprint":"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}`
+	case "POST /projects/{project}/servers/{server}/restore":
+		return `{"credential":{"generate":true}}`
 	case "POST /schedules/preview":
 		return `{"cron":"0 * * * *"}`
 	}

@@ -55,9 +55,11 @@ type Script struct {
 	Source   string `json:"source"`
 }
 
-// Target says which hosts may run the job: those with all of these labels.
+// Target says where the job runs: on a host that has all of these labels, or on the
+// server of that name. There are never both.
 type Target struct {
 	Labels map[string]string `json:"labels,omitempty"`
+	Server string            `json:"server,omitempty"`
 }
 
 // Retries says which attempts are followed by another.

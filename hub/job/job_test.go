@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ func definition() Definition {
 		Name: "disk-report", Labels: map[string]string{"team": "ops"},
 		Spec: Spec{
 			Script: Script{"bash", "df -h\n"}, Inputs: schema.Inputs{"path": {Type: schema.String, Default: "/"}},
-			Target: Target{map[string]string{"os": "linux"}}, Timeout: "120s", Retries: &Retries{Max: 2, Backoff: "exponential", Delay: "10s"},
+			Target: Target{Labels: map[string]string{"os": "linux"}}, Timeout: "120s", Retries: &Retries{Max: 2, Backoff: "exponential", Delay: "10s"},
 			Env: map[string]string{"LANG": "C.UTF-8"},
 		},
 	}
@@ -321,6 +322,11 @@ func TestBadDefinitionsAreRefusedWithCodeAndField(t *testing.T) {
 		{"file size", func(d *Definition) { d.Spec.Limits = &Limits{FileSize: "1025GiB"} }, ErrRange, "spec.limits.file_size", "1025GiB"},
 		{"workspace", func(d *Definition) { d.Spec.Limits = &Limits{Workspace: "0MiB"} }, ErrRange, "spec.limits.workspace", "from 1MiB to 1024GiB"},
 		{"memory of a process", func(d *Definition) { d.Spec.Limits = &Limits{Memory: "1MiB"} }, ErrRange, "spec.limits.memory", "from 16MiB to 1024GiB"},
+		{"two places", func(d *Definition) { d.Spec.Target.Server = "db-1" }, ErrTarget, "spec.target", "db-1"},
+		{"server's name", func(d *Definition) { d.Spec.Target = Target{Server: "-oProxyCommand=x"} }, ErrName, "spec.target.server", "-oProxyCommand"},
+		{"container on a server", func(d *Definition) {
+			d.Spec.Target, d.Spec.Container = Target{Server: "db-1"}, &Container{Image: "a:1"}
+		}, ErrContainerOnServer, "spec.container", "db-1"},
 		{"memory", func(d *Definition) {
 			d.Spec.Container, d.Spec.Limits = &Container{Image: "a:1"}, &Limits{Memory: "15MiB"}
 		}, ErrRange, "spec.limits.memory", "15MiB"},
@@ -348,6 +354,26 @@ func TestBadDefinitionsAreRefusedWithCodeAndField(t *testing.T) {
 		if !ok || !errors.Is(err, c.is) || p.Field != c.field || !strings.Contains(p.Detail, c.detail) || p.Hint == "" || p.Status != 422 {
 			t.Errorf("%s: %v (field %q), want %v at %q with %q", c.name, err, p.Field, c.is, c.field, c.detail)
 		}
+	}
+}
+
+func TestJobsOnAServerAreFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"b-job", "a-job", "gone", "elsewhere"} {
+		d := definition()
+		d.Name, d.Spec.Target = name, Target{Server: "db-1"}
+		if name == "elsewhere" {
+			d.Spec.Target.Server = "db-2"
+		}
+		w.mustPut(d, 0, Created)
+	}
+	if _, err := w.SetState(w.ctx, w.anna, w.project, "gone", Archived); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.OnServer(w.ctx, w.project, "db-1")
+	if err != nil || !slices.Equal(got, []string{"a-job", "b-job"}) {
+		t.Fatalf("OnServer(db-1) = %v, %v", got, err)
 	}
 }
 

@@ -28,6 +28,10 @@ var (
 		"Script cannot be used", "Correct the script; data belongs into files or inputs.")
 	ErrWork = problem.New("work_invalid", http.StatusUnprocessableEntity,
 		"A job does one thing", "Give the job a script or an HTTP request, and a container only for a script.")
+	ErrTarget = problem.New("target_ambiguous", http.StatusUnprocessableEntity,
+		"Target names two places", "Say either target.labels or target.server.")
+	ErrContainerOnServer = problem.New("container_on_server", http.StatusUnprocessableEntity,
+		"Servers run no containers", "Remove spec.container to run the script on the server itself, or choose a host by labels.")
 	ErrImage = problem.New("image_invalid", http.StatusUnprocessableEntity,
 		"Image reference is not valid", "Write it as NAME:TAG or NAME@sha256:DIGEST, for example python:3.12-slim.")
 	ErrParameter = problem.New("invalid_parameter", http.StatusUnprocessableEntity,

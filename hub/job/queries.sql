@@ -56,6 +56,11 @@ where j.project_id = @project_id and j.name > @after
 order by j.name
 limit @n;
 
+-- name: JobsOnServer :many
+select j.name from jobs j join job_versions v on v.job_id = j.id and v.version = j.version
+where j.project_id = @project_id and j.state <> 'archived' and v.spec -> 'target' ->> 'server' = @server::text
+order by j.name limit 1000;
+
 -- name: SetState :one
 -- An archived job is brought back by Put alone.
 update jobs set state = @state, updated_at = case when state = @state then updated_at else now() end

@@ -95,6 +95,16 @@ func (s *Store) List(ctx context.Context, project uuid.UUID, f Filter) (Page, er
 	return page, nil
 }
 
+// OnServer returns the names of the jobs that run on that server, archived ones left
+// out; at most 1,000.
+func (s *Store) OnServer(ctx context.Context, project uuid.UUID, server string) ([]string, error) {
+	names, err := s.q.JobsOnServer(ctx, project, server)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs on server %s: %w", server, err)
+	}
+	return names, nil
+}
+
 func jobOf(row db.ListJobsRow) (Job, error) {
 	j := Job{ID: row.ID, ProjectID: row.ProjectID, Name: row.Name, State: State(row.State), Version: int(row.Version),
 		CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, UpdatedBy: row.UpdatedBy}

@@ -40,6 +40,11 @@ func (s *Store) Put(ctx context.Context, tx pgx.Tx, actor authz.Actor, project u
 	if err != nil {
 		return Job{}, "", err
 	}
+	if d.Spec.Target.Server != "" {
+		if err := actor.Check(authz.ServerUse, project); err != nil {
+			return Job{}, "", err
+		}
+	}
 	p, err := newPut(actor, project, d)
 	if err != nil {
 		return Job{}, "", fmt.Errorf("put job %s: %w", d.Name, err)

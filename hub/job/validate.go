@@ -61,7 +61,7 @@ func normalise(d Definition) (Definition, []Warning, error) {
 		}
 		return d, nil, err
 	}
-	if err := checkLabels(d.Spec.Target.Labels, "spec.target.labels"); err != nil {
+	if err := checkTarget(d.Spec); err != nil {
 		return d, nil, err
 	}
 	if d.Spec.Timeout, err = duration(d.Spec.Timeout, "timeout", "spec.timeout", defaultTimeout, minTimeout, maxTimeout); err != nil {
@@ -85,6 +85,21 @@ func normalise(d Definition) (Definition, []Warning, error) {
 		return d, nil, ErrRange.With("The definition without its script is %d bytes, limit %d", len(b), maxSpec).At("spec")
 	}
 	return d, warnings, nil
+}
+
+func checkTarget(s Spec) error {
+	t := s.Target
+	switch {
+	case t.Server == "":
+		return checkLabels(t.Labels, "spec.target.labels")
+	case !nameRE.MatchString(t.Server):
+		return ErrName.With("%q is not the name of a server", cut(t.Server)).At("spec.target.server")
+	case len(t.Labels) > 0:
+		return ErrTarget.With("The target has labels and the server %s", t.Server).At("spec.target")
+	case s.Container != nil:
+		return ErrContainerOnServer.With("The job has a container and the server %s", t.Server).At("spec.container")
+	}
+	return nil
 }
 
 func checkName(name string) error {
@@ -127,6 +142,9 @@ func normaliseWork(s *Spec) ([]Warning, error) {
 	}
 	if s.Container != nil {
 		return nil, ErrWork.With("An HTTP request is made by the agent, not in a container").At("spec.container")
+	}
+	if s.Target.Server != "" {
+		return nil, ErrWork.With("An HTTP request is made by an agent, not on the server %s", cut(s.Target.Server)).At("spec.target.server")
 	}
 	r, err := s.HTTP.Normalise(slices.Collect(maps.Keys(s.Inputs)))
 	s.HTTP = &r

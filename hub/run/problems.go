@@ -12,6 +12,8 @@ var (
 		"Run not found", "Check the id and the project; the run may have been pruned.")
 	ErrFinished = problem.New("run_already_finished", http.StatusConflict,
 		"Run has finished", "A finished run cannot be cancelled; start a new one.")
+	ErrNotHeld = problem.New("attempt_not_held", http.StatusForbidden,
+		"Attempt is not this agent's", "Nothing to do: the attempt is over, or another agent has it.")
 	ErrParameter = problem.New("invalid_parameter", http.StatusUnprocessableEntity,
 		"Parameter is not valid", "Use one of the values that the message lists.")
 )

@@ -1,10 +1,10 @@
 -- name: CreateRuns :many
-insert into runs (id, project_id, job_id, job_version, max_attempts, trigger, job_name, started_by, schedule_id, scheduled_for, inputs)
+insert into runs (id, project_id, job_id, job_version, max_attempts, trigger, job_name, started_by, schedule_id, scheduled_for, inputs, server)
 select unnest(@ids::uuid[]), unnest(@project_ids::uuid[]), unnest(@job_ids::uuid[]), unnest(@job_versions::int[]), unnest(@max_attempts::int[]),
     unnest(@triggers::text[]), unnest(@job_names::text[]), unnest(@started_bys::text[]),
     nullif(unnest(@schedule_ids::uuid[]), '00000000-0000-0000-0000-000000000000'),
     nullif(unnest(@scheduled_fors::timestamptz[]), '0001-01-01 00:00:00+00'),
-    unnest(@inputs::jsonb[])
+    unnest(@inputs::jsonb[]), unnest(@servers::text[])
 on conflict (schedule_id, scheduled_for) where schedule_id is not null do nothing
 returning id, created_at;
 
@@ -69,6 +69,12 @@ from asked a
 where q.run_id = a.run_id and q.attempt = a.attempt and q.fence = a.fence and q.agent_id is not distinct from @agent_id::uuid
   and q.state = any (@from_states::text[])
 returning q.run_id, q.attempt, q.fence;
+
+-- name: HeldServer :one
+-- No row unless this agent holds exactly this attempt now.
+select q.project_id, r.server
+from run_queue q join runs r on r.id = q.run_id
+where q.run_id = @run_id and q.attempt = @attempt and q.fence = @fence and q.agent_id = @agent_id::uuid;
 
 -- name: Renew :many
 -- Skips rows that somebody is changing at this moment.

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -97,6 +98,19 @@ func (s *Store) Open(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) ([]uuid.UU
 		return nil, fmt.Errorf("look up %d runs: %w", len(ids), err)
 	}
 	return open, nil
+}
+
+// HeldServer returns the project and the server of an attempt, "" for the agent's own
+// host, or [ErrNotHeld] unless this agent holds exactly this attempt now.
+func (s *Store) HeldServer(ctx context.Context, agentID uuid.UUID, ref Ref) (project uuid.UUID, server string, err error) {
+	row, err := s.q.HeldServer(ctx, db.HeldServerParams{RunID: ref.RunID, Attempt: ref.Attempt, Fence: ref.Fence, AgentID: agentID})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, "", ErrNotHeld.With("The agent does not hold attempt %d of run %s", ref.Attempt, FormatID(ref.RunID))
+	}
+	if err != nil {
+		return uuid.Nil, "", fmt.Errorf("look up the server of run %s: %w", ref.RunID, err)
+	}
+	return row.ProjectID, row.Server, nil
 }
 
 // OwnedBy reports, for each ref, whether that attempt was ever given to this agent.

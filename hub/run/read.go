@@ -33,7 +33,7 @@ type Page struct {
 const selectRun = `
 select r.id, r.project_id, r.job_id, r.job_name, r.job_version, r.trigger, r.schedule_id, r.scheduled_for, r.started_by,
     coalesce(q.state, r.state) as state, coalesce(q.attempt, r.attempt) as attempt, r.max_attempts + coalesce(q.misses, 0) as max_attempts,
-    coalesce(q.agent_id, r.agent_id) as agent_id, r.exit_code, r.signal, r.outcome_code, r.outcome_detail, r.outcome_hint,
+    coalesce(q.agent_id, r.agent_id) as agent_id, r.server, r.exit_code, r.signal, r.outcome_code, r.outcome_detail, r.outcome_hint,
     coalesce(nullif(q.cancel_by, ''), r.cancel_by) as cancel_by, q.cancel_requested_at is not null as cancel_requested,
     r.created_at, coalesce(q.started_at, r.started_at) as started_at, r.finished_at,
     coalesce(q.reason, '') as reason, coalesce(q.reason_detail, '') as reason_detail, q.reason_since,
@@ -54,6 +54,7 @@ type runRow struct {
 	Attempt         int32
 	MaxAttempts     int32
 	AgentID         *uuid.UUID
+	Server          string
 	ExitCode        *int32
 	Signal          string
 	OutcomeCode     string
@@ -76,7 +77,7 @@ type runRow struct {
 func (r runRow) run() Run {
 	out := Run{ID: r.ID, ProjectID: r.ProjectID, JobID: r.JobID, JobName: r.JobName, JobVersion: int(r.JobVersion), Trigger: Trigger(r.Trigger),
 		ScheduleID: r.ScheduleID, ScheduledFor: r.ScheduledFor, StartedBy: r.StartedBy, State: State(r.State), Attempt: int(r.Attempt),
-		MaxAttempts: int(r.MaxAttempts), AgentID: r.AgentID, ExitCode: toInt(r.ExitCode), Signal: r.Signal, CancelBy: r.CancelBy,
+		MaxAttempts: int(r.MaxAttempts), AgentID: r.AgentID, Server: r.Server, ExitCode: toInt(r.ExitCode), Signal: r.Signal, CancelBy: r.CancelBy,
 		CancelRequested: r.CancelRequested || State(r.State) == Cancelled, CreatedAt: r.CreatedAt, NotBefore: r.NotBefore,
 		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt}
 	if out.State == Queued && r.ReasonSince != nil {

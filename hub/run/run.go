@@ -54,6 +54,7 @@ type Request struct {
 	Inputs       map[string]any    // resolved, without secrets
 	SealedInputs []byte            // secret inputs, sealed by the caller
 	Target       map[string]string // labels that the agent must have
+	Server       string            // name of the server that it runs on; empty: the agent's own host
 	Retry        Retry
 	LostAfter    time.Duration // silence after which the run is lost; default 75 minutes: the default timeout and 15
 	NotBefore    time.Time     // zero: at once
@@ -79,6 +80,7 @@ type Run struct {
 	Attempt     int     // the last one, 0 before the first
 	MaxAttempts int
 	AgentID     *uuid.UUID // of the last attempt
+	Server      string     // that it runs on through the agent; empty: the agent's own host
 	ExitCode    *int
 	Signal      string
 

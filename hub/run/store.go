@@ -112,7 +112,7 @@ func (s *Store) newRuns(reqs []Request) ([]Run, db.CreateRunsParams, error) {
 		Ids: make([]uuid.UUID, len(reqs)), ProjectIds: make([]uuid.UUID, len(reqs)), JobIds: make([]uuid.UUID, len(reqs)),
 		JobVersions: make([]int32, len(reqs)), MaxAttempts: make([]int32, len(reqs)), Triggers: make([]string, len(reqs)),
 		JobNames: make([]string, len(reqs)), StartedBys: make([]string, len(reqs)), ScheduleIds: make([]uuid.UUID, len(reqs)),
-		ScheduledFors: make([]time.Time, len(reqs)), Inputs: make([]json.RawMessage, len(reqs)),
+		ScheduledFors: make([]time.Time, len(reqs)), Inputs: make([]json.RawMessage, len(reqs)), Servers: make([]string, len(reqs)),
 	}
 	for i, r := range reqs {
 		id, err := uuid.NewV7()
@@ -123,9 +123,9 @@ func (s *Store) newRuns(reqs []Request) ([]Run, db.CreateRunsParams, error) {
 			return nil, p, fmt.Errorf("inputs: %w", err)
 		}
 		runs[i] = Run{ID: id, ProjectID: r.Project, JobID: r.JobID, JobName: r.JobName, JobVersion: r.JobVersion, Trigger: r.Trigger,
-			ScheduleID: r.ScheduleID, ScheduledFor: r.ScheduledFor, StartedBy: r.StartedBy, Inputs: r.Inputs,
+			ScheduleID: r.ScheduleID, ScheduledFor: r.ScheduledFor, StartedBy: r.StartedBy, Inputs: r.Inputs, Server: r.Server,
 			State: Queued, Reason: &Reason{Code: ReasonWaiting}, MaxAttempts: max(r.Retry.Max, 0) + 1}
-		p.Ids[i], p.ProjectIds[i], p.JobIds[i] = id, r.Project, r.JobID
+		p.Ids[i], p.ProjectIds[i], p.JobIds[i], p.Servers[i] = id, r.Project, r.JobID, r.Server
 		p.JobVersions[i], p.MaxAttempts[i] = int32(r.JobVersion), int32(runs[i].MaxAttempts) //nolint:gosec // small by validation
 		p.Triggers[i], p.JobNames[i], p.StartedBys[i] = string(r.Trigger), r.JobName, r.StartedBy
 		if r.ScheduleID != nil && r.ScheduledFor != nil {

@@ -37,6 +37,7 @@ type Job struct {
 	Version   int
 	State     JobState
 	Target    map[string]string
+	Server    string // that the job runs on; empty: the agent's own host
 	Retry     run.Retry
 	LostAfter time.Duration
 	Priority  int16

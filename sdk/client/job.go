@@ -83,9 +83,10 @@ type Input struct {
 	MaxLength   int      `json:"max_length,omitempty"`
 }
 
-// Target chooses hosts: those that have all these labels.
+// Target says where a job runs: on a host that has all these labels, or on a server.
 type Target struct {
 	Labels map[string]string `json:"labels,omitempty"`
+	Server string            `json:"server,omitempty"`
 }
 
 // Retries says how often a failed attempt is tried again, and when.

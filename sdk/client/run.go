@@ -24,7 +24,8 @@ type RunSummary struct {
 	Trigger    string      `json:"trigger"`
 	Schedule   string      `json:"schedule,omitempty"`
 	Attempt    int         `json:"attempt"`
-	Host       string      `json:"host,omitempty"`
+	Host       string      `json:"host,omitempty"`    // the agent's, or the server that it runs on
+	Server     string      `json:"server,omitempty"`  // that it runs on, through an agent
 	Reason     *RunReason  `json:"reason,omitempty"`  // why it waits
 	Outcome    *RunOutcome `json:"outcome,omitempty"` // why it ended as it did
 	ExitCode   *int        `json:"exit_code,omitempty"`

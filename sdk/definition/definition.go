@@ -61,9 +61,10 @@ type Script struct {
 	File     string `json:"-"`
 }
 
-// Target chooses hosts: those that have all these labels.
+// Target says where a job runs: on a host that has all these labels, or on a server.
 type Target struct {
 	Labels map[string]string `json:"labels,omitempty"`
+	Server string            `json:"server,omitempty"`
 }
 
 // Retries says how often a failed attempt is tried again, and when.

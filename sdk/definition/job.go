@@ -49,13 +49,10 @@ func (r *reader) spec(n *yaml.Node, at string, s *Spec) {
 
 func (r *reader) specFields(s *Spec) fields {
 	return fields{
-		"http":   func(n *yaml.Node, at string) { s.HTTP = r.http(n, at) },
-		"script": func(n *yaml.Node, at string) { r.script(n, at, &s.Script) },
-		"inputs": func(n *yaml.Node, at string) { r.inputs(n, at, &s.Inputs) },
-		"target": func(n *yaml.Node, at string) {
-			s.Target = &Target{}
-			r.object(n, at, fields{"labels": r.labels(&s.Target.Labels)})
-		},
+		"http":      func(n *yaml.Node, at string) { s.HTTP = r.http(n, at) },
+		"script":    func(n *yaml.Node, at string) { r.script(n, at, &s.Script) },
+		"inputs":    func(n *yaml.Node, at string) { r.inputs(n, at, &s.Inputs) },
+		"target":    func(n *yaml.Node, at string) { s.Target = r.target(n, at) },
 		"timeout":   r.duration(&s.Timeout, minTimeout, maxTimeout),
 		"retries":   func(n *yaml.Node, at string) { s.Retries = r.retries(n, at) },
 		"env":       r.texts(&s.Env, envName, freeText, 200),
@@ -112,6 +109,15 @@ func (r *reader) checkScript(n *yaml.Node, at, text string) {
 	case !utf8.ValidString(text):
 		r.found(n, at, "the script is not UTF-8")
 	}
+}
+
+func (r *reader) target(n *yaml.Node, at string) *Target {
+	var t Target
+	r.object(n, at, fields{"labels": r.labels(&t.Labels), "server": r.matching(&t.Server, jobName)})
+	if server := child(n, "server"); server != nil && child(n, "labels") != nil {
+		r.found(server, at, "say either labels or server, not both")
+	}
+	return &t
 }
 
 func (r *reader) container(n *yaml.Node, at string) *Container {

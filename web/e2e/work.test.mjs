@@ -449,6 +449,35 @@ test('adding a host shows one command', async () => {
   page.clean();
 });
 
+test('a server is added, tested, archived and removed', async () => {
+  const name = `${job}-server`;
+  page.allow.push(/409/); // no agent of this hub may reach it
+  await page.goto(`${at.url}/hosts`);
+  await page.getByRole('button', { name: 'Add host' }).click();
+  await page.getByRole('tab', { name: 'SSH' }).click();
+  await page.getByLabel(/^Name/).fill(name);
+  await page.getByLabel(/^Address/).fill('127.0.0.1:1');
+  await page.getByLabel(/^User/).fill('deploy');
+  await page.getByLabel(/^Agents/).fill(`none=${job}`);
+  await settled(page);
+  await accessible(page, 'the add-server form');
+  await page.getByRole('button', { name: 'Add server' }).click();
+  await page.getByText(`cronium-${name}`).waitFor();
+  await page.getByRole('button', { name: 'Test connection' }).click();
+  await page.getByText(/No connected agent reaches it/).waitFor();
+  await page.getByRole('link', { name: 'Open its page' }).click();
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+  await settled(page);
+  await accessible(page, 'the page of a server');
+  await page.getByRole('button', { name: 'Archive' }).click();
+  await page.getByRole('button', { name: 'Archive server' }).click();
+  await page.getByText('This server is archived').waitFor();
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.getByRole('button', { name: 'Remove server' }).click();
+  await page.getByRole('heading', { name: 'Hosts', level: 1 }).waitFor();
+  page.clean();
+});
+
 test('revoking a host names what follows', async () => {
   await page.goto(`${at.url}/hosts`);
   await page

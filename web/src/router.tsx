@@ -114,6 +114,12 @@ const hosts = createRoute({
   component: lazyRouteComponent(() => import('./pages/Hosts')),
 });
 
+const server = createRoute({
+  getParentRoute: () => shell,
+  path: '/hosts/servers/$name',
+  component: lazyRouteComponent(() => import('./pages/Server')),
+});
+
 const tokens = createRoute({
   getParentRoute: () => shell,
   path: '/settings/tokens',
@@ -175,6 +181,7 @@ export const router = createRouter({
       run,
       schedules,
       hosts,
+      server,
       settings,
       tokens,
       anywhere,

@@ -44,6 +44,7 @@ type cli struct {
 	Runs      runsCmd      `cmd:"" help:"Runs: what happened."`
 	Schedules schedulesCmd `cmd:"" help:"Schedules: when jobs are due."`
 	Hosts     hostsCmd     `cmd:"" help:"Hosts: where jobs run."`
+	Servers   serversCmd   `cmd:"" help:"Servers: what agents reach over SSH."`
 	Projects  projectsCmd  `cmd:"" help:"Projects: what their jobs may have."`
 	Login     loginCmd     `cmd:"" help:"Sign in to a hub."`
 	Logout    logoutCmd    `cmd:"" help:"Sign out and revoke this machine's token."`

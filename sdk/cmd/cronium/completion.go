@@ -202,6 +202,8 @@ func values(a *app, v *kong.Value, current string) []string {
 		for _, h := range page.Items {
 			found = append(found, h.Name)
 		}
+	case "server":
+		found, _ = a.serverNames() // a shell shows no errors
 	case "schedule":
 		page, _ := a.hub.Schedules(ctx, a.Project, "", client.Paging{Limit: 200})
 		for _, s := range page.Items {

@@ -101,7 +101,9 @@ func (a *app) showJob(j client.Job) {
 		container = screen.Name(cmp.Or(c.Image, "the host's image for "+j.Spec.Script.Language))
 	}
 	if j.Spec.Target != nil {
-		target = labels(j.Spec.Target.Labels)
+		if target = labels(j.Spec.Target.Labels); j.Spec.Target.Server != "" {
+			target = "server " + screen.Name(j.Spec.Target.Server)
+		}
 	}
 	if r := j.Spec.Retries; r != nil && r.Max > 0 {
 		retries = strings.TrimSpace(fmt.Sprintf("%d %s %s", r.Max, r.Backoff, r.Delay))

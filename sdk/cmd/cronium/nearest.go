@@ -58,6 +58,19 @@ func (a *app) hostMissing(err error, name string) error {
 	})
 }
 
+func (a *app) serverMissing(err error, name string) error {
+	return suggest(err, "server", name, a.serverNames)
+}
+
+func (a *app) serverNames() ([]string, error) {
+	page, err := a.hub.Servers(a.ctx, a.Project, false, client.Paging{Limit: 200})
+	names := make([]string, len(page.Items))
+	for i, s := range page.Items {
+		names[i] = s.Name
+	}
+	return names, err
+}
+
 // nearest is the name that differs least from word, if any is near, or else the
 // first one that begins with it.
 func nearest(word string, names []string) string {

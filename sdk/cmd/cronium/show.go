@@ -245,6 +245,8 @@ var looks = map[string]struct {
 	client.Lost: {"!", "lost", screen.Bad}, client.Skipped: {"»", "skipped", screen.Dim},
 	"active": {"●", "active", screen.Good}, "paused": {"‖", "paused", screen.Warn}, "archived": {"▪", "archived", screen.Dim},
 	"online": {"●", "online", screen.Good}, "draining": {"◐", "draining", screen.Warn}, "offline": {"○", "offline", screen.Warn}, "revoked": {"✗", "revoked", screen.Bad},
+	"reachable": {"●", "reachable", screen.Good}, "unreachable": {"○", "unreachable", screen.Bad}, "untested": {"?", "not tested", screen.Warn},
+	"key_mismatch": {"✗", "host key changed", screen.Bad}, "auth_failed": {"✗", "login refused", screen.Bad},
 	"started": {"✓", "started", screen.Good}, "missed": {"!", "missed", screen.Warn},
 }
 

@@ -1,4 +1,4 @@
-import { Button, Modal, TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { at, post } from '../request';
@@ -33,7 +33,7 @@ export default function AddHost({ onClose }: { onClose: () => void }) {
     create.data &&
     hosts.data?.items.find((h) => h.state === 'online' && known.get(h.name) !== h.connected_at);
   return (
-    <Modal opened onClose={onClose} size="lg" title={t('hosts.add')}>
+    <>
       {create.error ? <ProblemPanel error={create.error} /> : null}
       {!create.data ? (
         <form onSubmit={submit} className={css.stack}>
@@ -88,7 +88,7 @@ export default function AddHost({ onClose }: { onClose: () => void }) {
           </div>
         </div>
       )}
-    </Modal>
+    </>
   );
 }
 

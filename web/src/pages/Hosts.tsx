@@ -1,29 +1,46 @@
 import { Button, Modal } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
 import { at, del, post } from '../request';
 import { number, t } from '../i18n';
 import { size } from '../log/size';
 import { useHosts, useMay, useProject } from '../queries';
 import { Time } from '../time/Time';
-import type { Host } from '../types';
-import { Empty, Labels, Loaded, Page } from '../ui/Page';
+import type { Host, Server } from '../types';
+import { Empty, Labels, Loaded, Page, ProblemPanel } from '../ui/Page';
 import { Status } from '../ui/Status';
 import { toast, toastProblem } from '../ui/toast';
 import css from '../ui/ui.module.css';
+import { healthOf, useServers } from './server';
 
-const AddHost = lazy(() => import('./AddHost'));
+const AddAny = lazy(() => import('./AddAny'));
 
 export default function Hosts() {
   const query = useHosts();
+  const [archived, setArchived] = useState(false);
+  const servers = useServers(archived);
   const mayEdit = useMay('admin');
   const [adding, setAdding] = useState(false);
   const add = mayEdit && <Button onClick={() => setAdding(true)}>{t('hosts.add')}</Button>;
   return (
     <Page title={t('nav.hosts')} actions={add}>
+      <div className={css.chips} style={{ marginBottom: 12 }}>
+        <button
+          type="button"
+          className={css.chip}
+          aria-pressed={archived}
+          onClick={() => setArchived((now) => !now)}
+        >
+          {t('hosts.archived')}
+        </button>
+      </div>
+      {servers.error ? <ProblemPanel error={servers.error} retry={() => void servers.refetch()} /> : null}
       <Loaded from={query}>
         {({ items }) =>
-          items.length === 0 ? (
+          archived ? (
+            <Archived items={servers.data?.items} />
+          ) : items.length === 0 && servers.data?.items.length === 0 ? (
             <Empty
               title={t('hosts.empty')}
               text={t('hosts.empty_text')}
@@ -31,20 +48,32 @@ export default function Hosts() {
               command="cronium hosts add"
             />
           ) : (
-            <Table items={items} mayRevoke={mayEdit} />
+            <Table items={items} servers={servers.data?.items ?? []} mayRevoke={mayEdit} />
           )
         }
       </Loaded>
       {adding && (
         <Suspense>
-          <AddHost onClose={() => setAdding(false)} />
+          <AddAny onClose={() => setAdding(false)} />
         </Suspense>
       )}
     </Page>
   );
 }
 
-function Table({ items, mayRevoke }: { items: Host[]; mayRevoke: boolean }) {
+function Archived({ items }: { items: Server[] | undefined }) {
+  if (!items) return null;
+  if (items.length === 0) return <Empty title={t('hosts.archived_none')} text={t('hosts.archived_text')} />;
+  return <Table items={[]} servers={items} mayRevoke={false} />;
+}
+
+interface TableProps {
+  items: Host[];
+  servers: Server[];
+  mayRevoke: boolean;
+}
+
+function Table({ items, servers, mayRevoke }: TableProps) {
   const [revoking, setRevoking] = useState<Host | null>(null);
   return (
     <div className={css.tableWrap}>
@@ -52,6 +81,7 @@ function Table({ items, mayRevoke }: { items: Host[]; mayRevoke: boolean }) {
         <thead>
           <tr>
             <th scope="col">{t('col.host')}</th>
+            <th scope="col">{t('hosts.kind')}</th>
             <th scope="col">{t('col.state')}</th>
             <th scope="col">{t('hosts.system')}</th>
             <th scope="col" className={css.end}>
@@ -68,6 +98,9 @@ function Table({ items, mayRevoke }: { items: Host[]; mayRevoke: boolean }) {
             <tr key={h.name} data-host={h.name}>
               <td className={css.main}>
                 {h.name} <Labels of={h.labels} />
+              </td>
+              <td className={css.muted} data-hide>
+                {t('hosts.kind_agent')}
               </td>
               <td>
                 <Status state={h.draining && h.state === 'online' ? 'draining' : h.state} quiet />
@@ -91,6 +124,9 @@ function Table({ items, mayRevoke }: { items: Host[]; mayRevoke: boolean }) {
                 )}
               </td>
             </tr>
+          ))}
+          {servers.map((s) => (
+            <ServerRow key={s.name} server={s} />
           ))}
         </tbody>
       </table>
@@ -121,6 +157,45 @@ function Care({ host }: { host: Host }) {
       {host.upgrade_to && !waits && button('upgrade', t('hosts.upgrade', { version: host.upgrade_to }))}
       {host.draining ? button('resume', t('hosts.resume')) : button('drain', t('hosts.drain'))}
     </>
+  );
+}
+
+function ServerRow({ server }: { server: Server }) {
+  const f = server.facts;
+  const system = [
+    f.distribution || f.os,
+    f.arch,
+    f.cpus ? t('hosts.cpus', { count: f.cpus }) : '',
+    f.memory_bytes ? size(f.memory_bytes) : '',
+  ];
+  return (
+    <tr data-server={server.name}>
+      <td className={css.main}>
+        <Link to="/hosts/servers/$name" params={{ name: server.name }}>
+          {server.name}
+        </Link>{' '}
+        <Labels of={server.via} />
+      </td>
+      <td className={css.muted} data-hide>
+        {t('hosts.kind_ssh')}
+      </td>
+      <td>
+        <Status state={healthOf(server)} quiet />
+      </td>
+      <td data-wide className={css.muted}>
+        {system.filter(Boolean).join(' · ')}
+        <div className={css.faint}>
+          {server.user}@{server.address}
+        </div>
+      </td>
+      <td className={css.end} data-hide>
+        –
+      </td>
+      <td className={css.muted} data-wide data-label={t('server.tested')}>
+        {server.checked_at ? <Time at={server.checked_at} /> : '–'}
+      </td>
+      <td data-hide />
+    </tr>
   );
 }
 

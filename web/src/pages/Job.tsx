@@ -177,7 +177,11 @@ function Summary({ job }: { job: JobShape }) {
           <dd>{t(`lang.${spec.script?.language ?? 'http'}`)}</dd>
           <dt>{t('job.runs_on')}</dt>
           <dd>
-            {Object.keys(spec.target?.labels ?? {}).length > 0 ? (
+            {spec.target?.server ? (
+              <Link to="/hosts/servers/$name" params={{ name: spec.target.server }}>
+                {t('job.on_server', { name: spec.target.server })}
+              </Link>
+            ) : Object.keys(spec.target?.labels ?? {}).length > 0 ? (
               <Labels of={spec.target?.labels} />
             ) : (
               t('job.any_host')

@@ -9,6 +9,7 @@ import form from './form.module.css';
 import { newSchedule, starters, type InputDraft, type JobDraft, type PairDraft } from './draft';
 import { HTTPFields } from './HTTPFields';
 import { ScheduleFields } from './ScheduleFields';
+import { useServers } from './server';
 
 const Code = lazy(() => import('../editor/Code'));
 
@@ -101,18 +102,11 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
       </div>
       <div className={css.stack}>
         <Inputs list={draft.inputs} set={(inputs) => change({ inputs })} errors={errors} />
-        <Pairs
-          title={t('job.runs_on')}
-          help={t('edit.target_help')}
-          list={draft.target}
-          set={(target) => change({ target })}
-          path="spec.target.labels"
-          errors={errors}
-          names={[t('edit.label'), t('edit.value')]}
-          add={t('edit.add_label')}
-        />
+        <Target draft={draft} change={change} errors={errors} />
         <Limits draft={draft} change={change} errors={errors} />
-        {draft.language !== 'http' && <Container draft={draft} change={change} errors={errors} />}
+        {draft.server === '' && draft.language !== 'http' && (
+          <Container draft={draft} change={change} errors={errors} />
+        )}
         <Pairs
           title={t('job.env')}
           help={t('edit.env_help')}
@@ -151,6 +145,56 @@ function Section({ title, help, children }: { title: string; help?: string; chil
       )}
       {children}
     </section>
+  );
+}
+
+/** A server by its name, or hosts by their labels. */
+function Target({
+  draft,
+  change,
+  errors,
+}: {
+  draft: JobDraft;
+  change: Props['change'];
+  errors: FieldErrors;
+}) {
+  const servers = useServers(false);
+  const names = (servers.data?.items ?? []).map((s) => s.name);
+  const error = errors.at('spec.target.server') ?? errors.at('spec.target');
+  const choose = (names.length > 0 || draft.server !== '') && (
+    <NativeSelect
+      label={t('edit.place')}
+      data={[
+        { value: '', label: t('edit.place_labels') },
+        ...[...new Set([...names, draft.server])]
+          .filter(Boolean)
+          .map((name) => ({ value: name, label: t('edit.place_server', { name }) })),
+      ]}
+      value={draft.server}
+      data-field="spec.target.server"
+      error={error}
+      onChange={(e) => change({ server: e.currentTarget.value })}
+    />
+  );
+  if (draft.server !== '') {
+    return (
+      <Section title={t('job.runs_on')} help={t('edit.server_help')}>
+        {choose}
+      </Section>
+    );
+  }
+  return (
+    <Pairs
+      title={t('job.runs_on')}
+      help={t('edit.target_help')}
+      first={choose}
+      list={draft.target}
+      set={(target) => change({ target })}
+      path="spec.target.labels"
+      errors={errors}
+      names={[t('edit.label'), t('edit.value')]}
+      add={t('edit.add_label')}
+    />
   );
 }
 
@@ -285,6 +329,7 @@ const without = <T,>(list: T[], i: number) => list.filter((_, k) => k !== i);
 function Pairs(props: {
   title: string;
   help: string;
+  first?: ReactNode;
   list: PairDraft[];
   set: (list: PairDraft[]) => void;
   path: string;
@@ -296,6 +341,7 @@ function Pairs(props: {
   return (
     <Section title={props.title} help={props.help}>
       <div className={css.stack} style={{ gap: 8 }}>
+        {props.first}
         {list.map((p, i) => (
           <div key={i} className={form.item}>
             <TextInput

@@ -97,7 +97,14 @@ function Facts({ run }: { run: RunShape }) {
       </span>
       {run.host && (
         <span>
-          {t('run.on')} <Link to="/hosts">{run.host}</Link>
+          {t('run.on')}{' '}
+          {run.server ? (
+            <Link to="/hosts/servers/$name" params={{ name: run.server }}>
+              {run.server}
+            </Link>
+          ) : (
+            <Link to="/hosts">{run.host}</Link>
+          )}
         </span>
       )}
       {run.max_attempts > 1 && run.attempt > 0 && (

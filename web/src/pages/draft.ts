@@ -41,6 +41,8 @@ export interface JobDraft {
   http: HTTPDraft;
   inputs: InputDraft[];
   target: PairDraft[];
+  /** Name of a server to run on; empty: hosts by their labels. */
+  server: string;
   labels: PairDraft[];
   env: PairDraft[];
   timeout: string;
@@ -87,6 +89,7 @@ export function blank(): JobDraft {
     http: blankRequest(),
     inputs: [],
     target: [],
+    server: '',
     labels: [],
     env: [],
     timeout: '',
@@ -136,6 +139,7 @@ export function fromJob(job: Job): JobDraft {
       }),
     ),
     target: pairs(spec.target?.labels),
+    server: spec.target?.server ?? '',
     labels: pairs(job.labels),
     env: pairs(spec.env),
     timeout: spec.timeout ?? '',
@@ -185,7 +189,7 @@ const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
 const amount = (v: string) => (v.trim() === '' ? undefined : Number.isNaN(Number(v)) ? -1 : Number(v));
 
 function containerOf(d: JobDraft): Definition['spec']['container'] {
-  if (!d.contained || d.language === 'http') return undefined;
+  if (!d.contained || d.language === 'http' || d.server !== '') return undefined;
   return { image: text(d.image), pull: d.pull, network: text(d.network), mounts: d.mounts };
 }
 
@@ -213,7 +217,8 @@ export function toDefinition(d: JobDraft): Definition {
       description: i.description || undefined,
     };
   }
-  const target = record(d.target);
+  const labels = record(d.target);
+  const target = d.server !== '' ? { server: d.server } : labels && { labels };
   const max = Number(d.retries);
   return {
     apiVersion: 'cronium/v1',
@@ -224,7 +229,7 @@ export function toDefinition(d: JobDraft): Definition {
         ? { http: toRequest(d.http) }
         : { script: { language: d.language, source: d.source } }),
       inputs: Object.keys(inputs).length > 0 ? inputs : undefined,
-      target: target && { labels: target },
+      target,
       timeout: text(d.timeout),
       retries:
         d.retries.trim() !== '' && max !== 0

@@ -1,4 +1,4 @@
-// Thirteen shapes, one for each thing that can become of a run; they stay apart at 12 px and without colour.
+// Shapes: one for each thing that can become of a run, and for what hosts and servers are; they stay apart at 12 px and without colour.
 import type { Word } from '../i18n';
 
 export type Family = 'ok' | 'bad' | 'warn' | 'run' | 'idle';
@@ -43,6 +43,16 @@ const shapes = {
   online: { family: 'ok', word: 'state.online', d: 'M5.2 8.2 7.2 10.2 10.8 6.2', ring: 'whole' },
   draining: { family: 'warn', word: 'state.draining', d: 'M6 5.5v5M10 5.5v5', ring: 'whole' },
   offline: { family: 'bad', word: 'state.offline', d: 'M5.9 5.9l4.2 4.2M10.1 5.9 5.9 10.1', ring: 'dotted' },
+  reachable: { family: 'ok', word: 'state.reachable', d: 'M5.2 8.2 7.2 10.2 10.8 6.2', ring: 'whole' },
+  unreachable: {
+    family: 'bad',
+    word: 'state.unreachable',
+    d: 'M5.9 5.9l4.2 4.2M10.1 5.9 5.9 10.1',
+    ring: 'dotted',
+  },
+  untested: { family: 'idle', word: 'state.untested', d: 'M8 4.5v4M8 11v.4', ring: 'dotted' },
+  key_mismatch: { family: 'bad', word: 'state.key_mismatch', d: 'M8 4.6v4M8 11v.4', ring: 'whole' },
+  auth_failed: { family: 'bad', word: 'state.auth_failed', d: 'M5.2 8h5.6', ring: 'whole' },
   revoked: { family: 'idle', word: 'state.revoked', d: 'M4.1 11.9 11.9 4.1', ring: 'whole' },
   archived: { family: 'idle', word: 'state.archived', d: 'M3.5 5.5h9v7h-9zM2.5 3h11v2.5h-11zM6.5 8.5h3' },
   active: { family: 'ok', word: 'state.active', d: 'M5.2 8.2 7.2 10.2 10.8 6.2', ring: 'whole' },

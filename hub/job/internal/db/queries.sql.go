@@ -183,6 +183,32 @@ func (q *Queries) JobsByID(ctx context.Context, ids []uuid.UUID) ([]JobsByIDRow,
 	return items, nil
 }
 
+const jobsOnServer = `-- name: JobsOnServer :many
+select j.name from jobs j join job_versions v on v.job_id = j.id and v.version = j.version
+where j.project_id = $1 and j.state <> 'archived' and v.spec -> 'target' ->> 'server' = $2::text
+order by j.name limit 1000
+`
+
+func (q *Queries) JobsOnServer(ctx context.Context, projectID uuid.UUID, server string) ([]string, error) {
+	rows, err := q.db.Query(ctx, jobsOnServer, projectID, server)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listJobs = `-- name: ListJobs :many
 select j.id, j.project_id, j.name, j.labels, j.state, j.version, j.created_at, j.updated_at, v.spec,
     coalesce(u.email, '')::text as updated_by

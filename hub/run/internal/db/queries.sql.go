@@ -339,12 +339,12 @@ func (q *Queries) CountByAgent(ctx context.Context, agentIds []uuid.UUID) ([]Cou
 }
 
 const createRuns = `-- name: CreateRuns :many
-insert into runs (id, project_id, job_id, job_version, max_attempts, trigger, job_name, started_by, schedule_id, scheduled_for, inputs)
+insert into runs (id, project_id, job_id, job_version, max_attempts, trigger, job_name, started_by, schedule_id, scheduled_for, inputs, server)
 select unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::int[]), unnest($5::int[]),
     unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),
     nullif(unnest($9::uuid[]), '00000000-0000-0000-0000-000000000000'),
     nullif(unnest($10::timestamptz[]), '0001-01-01 00:00:00+00'),
-    unnest($11::jsonb[])
+    unnest($11::jsonb[]), unnest($12::text[])
 on conflict (schedule_id, scheduled_for) where schedule_id is not null do nothing
 returning id, created_at
 `
@@ -361,6 +361,7 @@ type CreateRunsParams struct {
 	ScheduleIds   []uuid.UUID
 	ScheduledFors []time.Time
 	Inputs        []json.RawMessage
+	Servers       []string
 }
 
 type CreateRunsRow struct {
@@ -381,6 +382,7 @@ func (q *Queries) CreateRuns(ctx context.Context, arg CreateRunsParams) ([]Creat
 		arg.ScheduleIds,
 		arg.ScheduledFors,
 		arg.Inputs,
+		arg.Servers,
 	)
 	if err != nil {
 		return nil, err
@@ -501,6 +503,37 @@ func (q *Queries) ExpireLeases(ctx context.Context, fromStates []string, n int32
 		return nil, err
 	}
 	return items, nil
+}
+
+const heldServer = `-- name: HeldServer :one
+select q.project_id, r.server
+from run_queue q join runs r on r.id = q.run_id
+where q.run_id = $1 and q.attempt = $2 and q.fence = $3 and q.agent_id = $4::uuid
+`
+
+type HeldServerParams struct {
+	RunID   uuid.UUID
+	Attempt int32
+	Fence   int64
+	AgentID uuid.UUID
+}
+
+type HeldServerRow struct {
+	ProjectID uuid.UUID
+	Server    string
+}
+
+// No row unless this agent holds exactly this attempt now.
+func (q *Queries) HeldServer(ctx context.Context, arg HeldServerParams) (HeldServerRow, error) {
+	row := q.db.QueryRow(ctx, heldServer,
+		arg.RunID,
+		arg.Attempt,
+		arg.Fence,
+		arg.AgentID,
+	)
+	var i HeldServerRow
+	err := row.Scan(&i.ProjectID, &i.Server)
+	return i, err
 }
 
 const keepLate = `-- name: KeepLate :many
