@@ -119,6 +119,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/hosts/{host}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a host nothing new; what it runs goes on
+         * @description Needs host:edit.
+         */
+        post: operations["drainHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/hosts/{host}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a drained host work again
+         * @description Needs host:edit.
+         */
+        post: operations["resumeHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/hosts/{host}/upgrade": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upgrade a host's agent to the version that this hub has
+         * @description Needs host:edit.
+         */
+        post: operations["upgradeHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/jobs": {
         parameters: {
             query?: never;
@@ -447,6 +507,158 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List servers
+         * @description Needs host:read.
+         */
+        get: operations["listServers"];
+        put?: never;
+        /**
+         * Add a server
+         * @description Needs server:edit.
+         */
+        post: operations["addServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/servers/{server}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a server
+         * @description Needs host:read.
+         */
+        get: operations["getServer"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove an archived server before its time
+         * @description Needs server:edit.
+         */
+        delete: operations["removeServer"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what is given
+         * @description Needs server:edit.
+         */
+        patch: operations["editServer"];
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/servers/{server}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Archive a server: its credential is deleted at once
+         * @description Needs server:edit.
+         */
+        post: operations["archiveServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/servers/{server}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test the connection now, at most 25 s
+         * @description Needs server:use.
+         */
+        post: operations["checkServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/servers/{server}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what needs a server
+         * @description Needs host:read.
+         */
+        get: operations["getServerImpact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/servers/{server}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore an archived server with a new credential
+         * @description Needs server:edit.
+         */
+        post: operations["restoreServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/servers/{server}/trust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the host key that the server showed
+         * @description Needs server:edit.
+         */
+        post: operations["trustServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/settings": {
         parameters: {
             query?: never;
@@ -606,6 +818,8 @@ export interface components {
             connected_at?: string;
             /** Format: date-time */
             created_at: string;
+            /** @description It gets nothing new; what it runs goes on */
+            draining: boolean;
             facts: components["schemas"]["HostFacts"];
             /** @enum {string} */
             kind: "agent";
@@ -624,6 +838,10 @@ export interface components {
             slots: number;
             /** @enum {string} */
             state: "online" | "offline" | "revoked";
+            /** @description While it is asked to become another version, and after it has failed to */
+            upgrade?: components["schemas"]["HostUpgrade"];
+            /** @description A version that this hub can upgrade it to; absent when it is that version */
+            upgrade_to?: string;
             /** @description Of the agent */
             version: string;
         };
@@ -645,6 +863,26 @@ export interface components {
             /** Format: int64 */
             memory_bytes: number;
             os: string;
+        };
+        HostKey: {
+            /**
+             * Format: date-time
+             * @description When it was confirmed, or shown
+             */
+            at: string;
+            /** @description Who confirmed it */
+            by?: string;
+            /** @example SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU */
+            fingerprint: string;
+            /** @example ssh-ed25519 */
+            type: string;
+        };
+        HostUpgrade: {
+            /** @description Why it has failed */
+            problem?: string;
+            /** @enum {string} */
+            state: "waiting" | "failed";
+            version: string;
         };
         HubInfo: {
             /** Format: uuid */
@@ -909,6 +1147,8 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            /** @description Name of a server; not together with labels */
+            server?: string;
         };
         JobVersion: {
             /** Format: date-time */
@@ -1031,11 +1271,13 @@ export interface components {
             what: "created" | "waiting" | "assigned" | "accepted" | "started" | "finished" | "revoked" | "lost" | "ended";
         };
         NewJoinToken: {
-            /** @description Type this on the host */
+            /** @description Type this on the host; it installs the agent if this hub has programs to hand out */
             command: string;
             /** Format: date-time */
             expires_at: string;
             id: string;
+            /** @description Type this on a host that has cronium-agent */
+            manual: string;
             /** @description Shown once */
             token: string;
         };
@@ -1046,6 +1288,15 @@ export interface components {
             name: string;
             /** @description Shown once */
             token: string;
+        };
+        Opener: {
+            /** @description Make an Ed25519 key pair here; the answer has its public key */
+            generate?: boolean;
+            /** @description Of the private key */
+            passphrase?: string;
+            password?: string;
+            /** @description PEM, as ssh-keygen writes it */
+            private_key?: string;
         };
         PageFire: {
             /** @description Never null */
@@ -1080,6 +1331,12 @@ export interface components {
         PageSchedule: {
             /** @description Never null */
             items: components["schemas"]["Schedule"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        PageServer: {
+            /** @description Never null */
+            items: components["schemas"]["Server"][];
             /** @description Absent on the last page */
             next_cursor?: string;
         };
@@ -1149,6 +1406,9 @@ export interface components {
              */
             images: string[];
         };
+        RestoreRequest: {
+            credential: components["schemas"]["Opener"];
+        };
         Run: {
             /** Format: int64 */
             attempt: number;
@@ -1161,6 +1421,7 @@ export interface components {
             exit_code?: number;
             /** Format: date-time */
             finished_at?: string;
+            /** @description The agent's, or the server that it runs on */
             host?: string;
             /** @example r_0dk3c9p5v4s3p9j2n0q4c7g5f8 */
             id: string;
@@ -1179,6 +1440,8 @@ export interface components {
             reason?: components["schemas"]["RunReason"];
             /** @description Id of the schedule that started it */
             schedule?: string;
+            /** @description That it runs on, through an agent */
+            server?: string;
             /** Format: date-time */
             started_at?: string;
             started_by: string;
@@ -1220,6 +1483,7 @@ export interface components {
             exit_code?: number;
             /** Format: date-time */
             finished_at?: string;
+            /** @description The agent's, or the server that it runs on */
             host?: string;
             /** @example r_0dk3c9p5v4s3p9j2n0q4c7g5f8 */
             id: string;
@@ -1232,6 +1496,8 @@ export interface components {
             reason?: components["schemas"]["RunReason"];
             /** @description Id of the schedule that started it */
             schedule?: string;
+            /** @description That it runs on, through an agent */
+            server?: string;
             /** Format: date-time */
             started_at?: string;
             started_by: string;
@@ -1289,6 +1555,121 @@ export interface components {
             /** @example Europe/Berlin */
             zone?: string;
         };
+        Server: {
+            /** @example db-1.example.com:22 */
+            address: string;
+            /** Format: date-time */
+            archived_at?: string;
+            archived_by?: string;
+            /** Format: date-time */
+            checked_at?: string;
+            /** @description The agent that looked */
+            checked_by?: string;
+            /** @description The steps of the last test, in order */
+            checks: components["schemas"]["ServerCheck"][];
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            credential: components["schemas"]["ServerCredential"];
+            /** @description Announced beforehand, until the server shows its key */
+            expected_fingerprint?: string;
+            facts: components["schemas"]["ServerFacts"];
+            /** @description The confirmed one; absent until somebody confirms one */
+            host_key?: components["schemas"]["HostKey"];
+            /** @description Server that it is reached through */
+            jump?: string;
+            name: string;
+            /** @description What the server showed last, while that is not confirmed */
+            offered_key?: components["schemas"]["HostKey"];
+            /**
+             * Format: date-time
+             * @description Until then it can be restored
+             */
+            purge_after?: string;
+            /**
+             * @description What the last look at it found
+             * @enum {string}
+             */
+            state: "unknown" | "reachable" | "unreachable" | "key_mismatch" | "auth_failed" | "archived";
+            /** Format: date-time */
+            updated_at: string;
+            user: string;
+            /** @description Labels of the agents that may reach it */
+            via: {
+                [key: string]: string;
+            };
+        };
+        ServerCheck: {
+            /** @description Of the problem, when it failed */
+            code?: string;
+            detail?: string;
+            /** Format: int64 */
+            duration_ms: number;
+            hint?: string;
+            /** @example host_key */
+            name: string;
+            ok: boolean;
+        };
+        ServerCredential: {
+            /** @enum {string} */
+            kind: "key" | "password" | "none";
+            /** @description The line for authorized_keys on the server */
+            public_key?: string;
+        };
+        ServerEdit: {
+            address?: string;
+            credential?: components["schemas"]["Opener"];
+            /** @description Empty: reached directly */
+            jump?: string;
+            user?: string;
+            via?: {
+                [key: string]: string;
+            };
+        };
+        ServerFacts: {
+            arch: string;
+            /** Format: int64 */
+            cpus: number;
+            /**
+             * Format: int64
+             * @description Of the file system that runs work in
+             */
+            disk_bytes: number;
+            /** Format: int64 */
+            disk_free_bytes: number;
+            distribution: string;
+            hostname: string;
+            /** @description Language to version */
+            interpreters: {
+                [key: string]: string;
+            };
+            kernel: string;
+            /** Format: int64 */
+            memory_bytes: number;
+            os: string;
+        };
+        ServerImpact: {
+            /** @description That run on it */
+            jobs: string[];
+            /** @description That are reached through it */
+            servers: string[];
+        };
+        ServerRequest: {
+            /** @description HOST or HOST:PORT; the default port is 22 */
+            address: string;
+            credential: components["schemas"]["Opener"];
+            /** @description SHA256:… of its host key, when you know it; else it is to be confirmed after the first test */
+            expected_fingerprint?: string;
+            /** @description Name of the server to go through */
+            jump?: string;
+            /** @example db-1 */
+            name: string;
+            user: string;
+            /** @description Labels of the agents that may reach it; the default is any */
+            via?: {
+                [key: string]: string;
+            };
+        };
         SetupRequest: {
             /** @description The one-time code that the hub printed at its first start */
             code: string;
@@ -1325,6 +1706,10 @@ export interface components {
              */
             expires_in?: string;
             name: string;
+        };
+        TrustRequest: {
+            /** @description Of the key that the server showed last, compared with the server's own */
+            fingerprint: string;
         };
         Warning: {
             code: string;
@@ -1557,6 +1942,105 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drainHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upgradeHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
             };
             /** @description Error */
             default: {
@@ -2207,6 +2691,355 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listServers: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description The archived ones instead of the others */
+                archived?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageServer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServerRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServerEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archiveServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getServerImpact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerImpact"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trustServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                server: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrustRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
                 };
             };
             /** @description Error */
