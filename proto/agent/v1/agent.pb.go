@@ -2096,6 +2096,126 @@ func (*CancelResponse) Descriptor() ([]byte, []int) {
 	return file_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
+type RuntimeCallRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *AttemptRef            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	Id            int64                  `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"` // unique in the attempt
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	ArgsJson      []byte                 `protobuf:"bytes,4,opt,name=args_json,json=argsJson,proto3" json:"args_json,omitempty"` // an object
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuntimeCallRequest) Reset() {
+	*x = RuntimeCallRequest{}
+	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuntimeCallRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuntimeCallRequest) ProtoMessage() {}
+
+func (x *RuntimeCallRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuntimeCallRequest.ProtoReflect.Descriptor instead.
+func (*RuntimeCallRequest) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RuntimeCallRequest) GetRef() *AttemptRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *RuntimeCallRequest) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *RuntimeCallRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RuntimeCallRequest) GetArgsJson() []byte {
+	if x != nil {
+		return x.ArgsJson
+	}
+	return nil
+}
+
+type RuntimeCallResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ValueJson     []byte                 `protobuf:"bytes,1,opt,name=value_json,json=valueJson,proto3" json:"value_json,omitempty"` // compact; empty is null
+	Problem       *Problem               `protobuf:"bytes,2,opt,name=problem,proto3" json:"problem,omitempty"`                      // the script's own: it asked for what it cannot have
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuntimeCallResponse) Reset() {
+	*x = RuntimeCallResponse{}
+	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuntimeCallResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuntimeCallResponse) ProtoMessage() {}
+
+func (x *RuntimeCallResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuntimeCallResponse.ProtoReflect.Descriptor instead.
+func (*RuntimeCallResponse) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RuntimeCallResponse) GetValueJson() []byte {
+	if x != nil {
+		return x.ValueJson
+	}
+	return nil
+}
+
+func (x *RuntimeCallResponse) GetProblem() *Problem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
 type CredentialsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *AttemptRef            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -2105,7 +2225,7 @@ type CredentialsRequest struct {
 
 func (x *CredentialsRequest) Reset() {
 	*x = CredentialsRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2237,7 @@ func (x *CredentialsRequest) String() string {
 func (*CredentialsRequest) ProtoMessage() {}
 
 func (x *CredentialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2250,7 @@ func (x *CredentialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialsRequest.ProtoReflect.Descriptor instead.
 func (*CredentialsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CredentialsRequest) GetRef() *AttemptRef {
@@ -2149,7 +2269,7 @@ type CredentialsResponse struct {
 
 func (x *CredentialsResponse) Reset() {
 	*x = CredentialsResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2281,7 @@ func (x *CredentialsResponse) String() string {
 func (*CredentialsResponse) ProtoMessage() {}
 
 func (x *CredentialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2294,7 @@ func (x *CredentialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialsResponse.ProtoReflect.Descriptor instead.
 func (*CredentialsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CredentialsResponse) GetCredentials() []*Credential {
@@ -2197,7 +2317,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2209,7 +2329,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2222,7 +2342,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Credential) GetServerId() string {
@@ -2263,7 +2383,7 @@ type ProbeRequest struct {
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2395,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2408,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ProbeRequest) GetServer() *v1.Server {
@@ -2316,7 +2436,7 @@ type ProbeResponse struct {
 
 func (x *ProbeResponse) Reset() {
 	*x = ProbeResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2328,7 +2448,7 @@ func (x *ProbeResponse) String() string {
 func (*ProbeResponse) ProtoMessage() {}
 
 func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2341,7 +2461,7 @@ func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
 func (*ProbeResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ProbeResponse) GetChecks() []*Check {
@@ -2379,7 +2499,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2391,7 +2511,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2404,7 +2524,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Check) GetName() string {
@@ -2454,7 +2574,7 @@ type ServerFacts struct {
 
 func (x *ServerFacts) Reset() {
 	*x = ServerFacts{}
-	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2586,7 @@ func (x *ServerFacts) String() string {
 func (*ServerFacts) ProtoMessage() {}
 
 func (x *ServerFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2599,7 @@ func (x *ServerFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFacts.ProtoReflect.Descriptor instead.
 func (*ServerFacts) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ServerFacts) GetFacts() *Facts {
@@ -2657,7 +2777,16 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\";\n" +
 	"\rCancelRequest\x12*\n" +
 	"\acancels\x18\x01 \x03(\v2\x10.agent.v1.CancelR\acancels\"\x10\n" +
-	"\x0eCancelResponse\"<\n" +
+	"\x0eCancelResponse\"}\n" +
+	"\x12RuntimeCallRequest\x12&\n" +
+	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\x03R\x02id\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1b\n" +
+	"\targs_json\x18\x04 \x01(\fR\bargsJson\"a\n" +
+	"\x13RuntimeCallResponse\x12\x1d\n" +
+	"\n" +
+	"value_json\x18\x01 \x01(\fR\tvalueJson\x12+\n" +
+	"\aproblem\x18\x02 \x01(\v2\x11.agent.v1.ProblemR\aproblem\"<\n" +
 	"\x12CredentialsRequest\x12&\n" +
 	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\"M\n" +
 	"\x13CredentialsResponse\x126\n" +
@@ -2715,7 +2844,7 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\vANSWER_LATE\x10\x03\x12\x14\n" +
 	"\x10ANSWER_NOT_YOURS\x10\x042L\n" +
 	"\x10EnrolmentService\x128\n" +
-	"\x05Enrol\x12\x16.agent.v1.EnrolRequest\x1a\x17.agent.v1.EnrolResponse2\x8c\x03\n" +
+	"\x05Enrol\x12\x16.agent.v1.EnrolRequest\x1a\x17.agent.v1.EnrolResponse2\xd8\x03\n" +
 	"\n" +
 	"HubService\x128\n" +
 	"\x05Hello\x12\x16.agent.v1.HelloRequest\x1a\x17.agent.v1.HelloResponse\x12D\n" +
@@ -2723,7 +2852,8 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x06Accept\x12\x17.agent.v1.AcceptRequest\x1a\x18.agent.v1.AcceptResponse\x12;\n" +
 	"\x06Report\x12\x17.agent.v1.ReportRequest\x1a\x18.agent.v1.ReportResponse\x128\n" +
 	"\x05Renew\x12\x16.agent.v1.RenewRequest\x1a\x17.agent.v1.RenewResponse\x12J\n" +
-	"\vCredentials\x12\x1c.agent.v1.CredentialsRequest\x1a\x1d.agent.v1.CredentialsResponse2Q\n" +
+	"\vCredentials\x12\x1c.agent.v1.CredentialsRequest\x1a\x1d.agent.v1.CredentialsResponse\x12J\n" +
+	"\vRuntimeCall\x12\x1c.agent.v1.RuntimeCallRequest\x1a\x1d.agent.v1.RuntimeCallResponse2Q\n" +
 	"\x0eHubDataService\x12?\n" +
 	"\x06Upload\x12\x17.agent.v1.UploadRequest\x1a\x18.agent.v1.UploadResponse(\x010\x012\xc2\x01\n" +
 	"\fAgentService\x12;\n" +
@@ -2744,7 +2874,7 @@ func file_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_agent_v1_agent_proto_goTypes = []any{
 	(Phase)(0),                    // 0: agent.v1.Phase
 	(Decision)(0),                 // 1: agent.v1.Decision
@@ -2780,33 +2910,35 @@ var file_agent_v1_agent_proto_goTypes = []any{
 	(*Cancel)(nil),                // 31: agent.v1.Cancel
 	(*CancelRequest)(nil),         // 32: agent.v1.CancelRequest
 	(*CancelResponse)(nil),        // 33: agent.v1.CancelResponse
-	(*CredentialsRequest)(nil),    // 34: agent.v1.CredentialsRequest
-	(*CredentialsResponse)(nil),   // 35: agent.v1.CredentialsResponse
-	(*Credential)(nil),            // 36: agent.v1.Credential
-	(*ProbeRequest)(nil),          // 37: agent.v1.ProbeRequest
-	(*ProbeResponse)(nil),         // 38: agent.v1.ProbeResponse
-	(*Check)(nil),                 // 39: agent.v1.Check
-	(*ServerFacts)(nil),           // 40: agent.v1.ServerFacts
-	nil,                           // 41: agent.v1.EnrolRequest.LabelsEntry
-	nil,                           // 42: agent.v1.Facts.InterpretersEntry
-	nil,                           // 43: agent.v1.HelloRequest.LabelsEntry
-	nil,                           // 44: agent.v1.Assignment.SecretEnvEntry
-	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 46: google.protobuf.Duration
-	(*v1.Server)(nil),             // 47: runner.v1.Server
+	(*RuntimeCallRequest)(nil),    // 34: agent.v1.RuntimeCallRequest
+	(*RuntimeCallResponse)(nil),   // 35: agent.v1.RuntimeCallResponse
+	(*CredentialsRequest)(nil),    // 36: agent.v1.CredentialsRequest
+	(*CredentialsResponse)(nil),   // 37: agent.v1.CredentialsResponse
+	(*Credential)(nil),            // 38: agent.v1.Credential
+	(*ProbeRequest)(nil),          // 39: agent.v1.ProbeRequest
+	(*ProbeResponse)(nil),         // 40: agent.v1.ProbeResponse
+	(*Check)(nil),                 // 41: agent.v1.Check
+	(*ServerFacts)(nil),           // 42: agent.v1.ServerFacts
+	nil,                           // 43: agent.v1.EnrolRequest.LabelsEntry
+	nil,                           // 44: agent.v1.Facts.InterpretersEntry
+	nil,                           // 45: agent.v1.HelloRequest.LabelsEntry
+	nil,                           // 46: agent.v1.Assignment.SecretEnvEntry
+	(*timestamppb.Timestamp)(nil), // 47: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 48: google.protobuf.Duration
+	(*v1.Server)(nil),             // 49: runner.v1.Server
 }
 var file_agent_v1_agent_proto_depIdxs = []int32{
-	41, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
+	43, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
 	9,  // 1: agent.v1.EnrolRequest.facts:type_name -> agent.v1.Facts
 	8,  // 2: agent.v1.EnrolResponse.certificate:type_name -> agent.v1.Certificate
-	45, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	42, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
-	43, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
+	47, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	44, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
+	45, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
 	9,  // 6: agent.v1.HelloRequest.facts:type_name -> agent.v1.Facts
 	11, // 7: agent.v1.HelloRequest.held:type_name -> agent.v1.Held
 	4,  // 8: agent.v1.Held.ref:type_name -> agent.v1.AttemptRef
 	0,  // 9: agent.v1.Held.phase:type_name -> agent.v1.Phase
-	46, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
+	48, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
 	4,  // 11: agent.v1.HelloResponse.drop:type_name -> agent.v1.AttemptRef
 	4,  // 12: agent.v1.HeartbeatRequest.held:type_name -> agent.v1.AttemptRef
 	31, // 13: agent.v1.HeartbeatResponse.cancel:type_name -> agent.v1.Cancel
@@ -2818,11 +2950,11 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	19, // 19: agent.v1.ReportRequest.started:type_name -> agent.v1.Started
 	20, // 20: agent.v1.ReportRequest.results:type_name -> agent.v1.Result
 	4,  // 21: agent.v1.Started.ref:type_name -> agent.v1.AttemptRef
-	46, // 22: agent.v1.Started.age:type_name -> google.protobuf.Duration
+	48, // 22: agent.v1.Started.age:type_name -> google.protobuf.Duration
 	4,  // 23: agent.v1.Result.ref:type_name -> agent.v1.AttemptRef
 	2,  // 24: agent.v1.Result.outcome:type_name -> agent.v1.Outcome
-	46, // 25: agent.v1.Result.duration:type_name -> google.protobuf.Duration
-	46, // 26: agent.v1.Result.age:type_name -> google.protobuf.Duration
+	48, // 25: agent.v1.Result.duration:type_name -> google.protobuf.Duration
+	48, // 26: agent.v1.Result.age:type_name -> google.protobuf.Duration
 	5,  // 27: agent.v1.Result.problem:type_name -> agent.v1.Problem
 	22, // 28: agent.v1.ReportResponse.verdicts:type_name -> agent.v1.Verdict
 	4,  // 29: agent.v1.Verdict.ref:type_name -> agent.v1.AttemptRef
@@ -2833,49 +2965,53 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	3,  // 34: agent.v1.UploadResponse.answer:type_name -> agent.v1.Answer
 	28, // 35: agent.v1.AssignRequest.assignments:type_name -> agent.v1.Assignment
 	4,  // 36: agent.v1.Assignment.ref:type_name -> agent.v1.AttemptRef
-	44, // 37: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
+	46, // 37: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
 	30, // 38: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
 	4,  // 39: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
 	5,  // 40: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
 	4,  // 41: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
-	46, // 42: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	48, // 42: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
 	31, // 43: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
-	4,  // 44: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
-	36, // 45: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
-	47, // 46: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
-	36, // 47: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
-	39, // 48: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
-	40, // 49: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
-	46, // 50: agent.v1.Check.took:type_name -> google.protobuf.Duration
-	5,  // 51: agent.v1.Check.problem:type_name -> agent.v1.Problem
-	9,  // 52: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
-	6,  // 53: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
-	10, // 54: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
-	13, // 55: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
-	15, // 56: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
-	18, // 57: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
-	23, // 58: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
-	34, // 59: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
-	25, // 60: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
-	27, // 61: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
-	32, // 62: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
-	37, // 63: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
-	7,  // 64: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
-	12, // 65: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
-	14, // 66: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
-	16, // 67: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
-	21, // 68: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
-	24, // 69: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
-	35, // 70: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
-	26, // 71: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
-	29, // 72: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
-	33, // 73: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
-	38, // 74: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
-	64, // [64:75] is the sub-list for method output_type
-	53, // [53:64] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	4,  // 44: agent.v1.RuntimeCallRequest.ref:type_name -> agent.v1.AttemptRef
+	5,  // 45: agent.v1.RuntimeCallResponse.problem:type_name -> agent.v1.Problem
+	4,  // 46: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
+	38, // 47: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
+	49, // 48: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
+	38, // 49: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
+	41, // 50: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
+	42, // 51: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
+	48, // 52: agent.v1.Check.took:type_name -> google.protobuf.Duration
+	5,  // 53: agent.v1.Check.problem:type_name -> agent.v1.Problem
+	9,  // 54: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
+	6,  // 55: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
+	10, // 56: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
+	13, // 57: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
+	15, // 58: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
+	18, // 59: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
+	23, // 60: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
+	36, // 61: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
+	34, // 62: agent.v1.HubService.RuntimeCall:input_type -> agent.v1.RuntimeCallRequest
+	25, // 63: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
+	27, // 64: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
+	32, // 65: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
+	39, // 66: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
+	7,  // 67: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
+	12, // 68: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
+	14, // 69: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
+	16, // 70: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
+	21, // 71: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
+	24, // 72: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
+	37, // 73: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
+	35, // 74: agent.v1.HubService.RuntimeCall:output_type -> agent.v1.RuntimeCallResponse
+	26, // 75: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
+	29, // 76: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
+	33, // 77: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
+	40, // 78: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
+	67, // [67:79] is the sub-list for method output_type
+	55, // [55:67] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_agent_v1_agent_proto_init() }
@@ -2889,7 +3025,7 @@ func file_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_v1_agent_proto_rawDesc), len(file_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   41,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   4,
 		},
