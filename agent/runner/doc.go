@@ -22,6 +22,8 @@
 //     SIGTERM, 2 s, SIGKILL; what that wrote meanwhile is kept.
 //   - Of a log beyond its limit the first part and the last 1 MiB are kept, with a
 //     line that says what is missing. A full disk costs log, never the result.
+//   - The script's processes, and no others, may use the runtime API on `call.sock`
+//     (package call). A secret that they read is masked before they have it.
 //
 // A script is killed when its runner dies (PDEATHSIG). The package knows neither
 // hub nor network.

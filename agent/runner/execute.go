@@ -67,6 +67,7 @@ func (r *run) execute(cmd command, h *runnerv1.Handover) journal.Exit {
 	began := boot.Now()
 	preferAsVictim(c.pid)
 	r.pid.Store(int32(c.pid))
+	r.out.Store(&c.out)
 	go c.reap()
 	v := r.watch(c, over)
 	c.out.end()

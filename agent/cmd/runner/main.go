@@ -1,5 +1,6 @@
 // Command cronium-runner runs one script for cronium-agent. It is started by the
-// agent, not by people.
+// agent, not by people. Scripts start it as `cronium-runner call` to use the API of
+// their run.
 package main
 
 import (
@@ -10,12 +11,16 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/cronium/cronium/agent/call"
 	"github.com/cronium/cronium/agent/runner"
 )
 
 var version = "dev"
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "call" {
+		os.Exit(call.Main(os.Args[2:], os.Getenv("CRONIUM_SOCKET"), os.Stdin, os.Stdout, os.Stderr))
+	}
 	runtime.LockOSThread()
 	if len(os.Args) != 2 || (!filepath.IsAbs(os.Args[1]) && os.Args[1] != runner.Later) {
 		if len(os.Args) == 2 && os.Args[1] == "--version" {

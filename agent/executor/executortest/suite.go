@@ -63,6 +63,10 @@ func Suite(t *testing.T, subject Subject) {
 		"ANewAgentFindsAnEndedScript":           s.reattachEnded,
 		"AFullDiskCostsLogButNotTheResult":      s.fullDisk,
 		"ADeepDirectoryIsNoProblem":             s.deepDirectory,
+		"AScriptUsesTheAPIOfItsRun":             s.scriptCalls,
+		"ACallWaitsForTheNextAgent":             s.callWaitsForTheNextAgent,
+		"CallsEndWithTheAttempt":                s.callsEndWithTheAttempt,
+		"TheAPIIsInReachOfADeepDirectory":       s.callsFromADeepDirectory,
 		"SIGPIPEAndOtherSignalsAreTheirDefault": s.signalsAreDefault,
 	} {
 		t.Run(name, func(t *testing.T) {
