@@ -115,6 +115,16 @@ func limitsOf(s job.Spec) dispatch.Limits {
 	return dispatch.Limits{MemoryBytes: s.Limits.MemoryBytes(), MilliCPUs: int64(s.Limits.CPUs * 1000), Processes: int64(s.Limits.Processes)}
 }
 
+// DeclaredSecrets are the secrets that a version of a job may read.
+func (o orders) DeclaredSecrets(ctx context.Context, jobID uuid.UUID, version int) ([]string, error) {
+	ref := job.VersionRef{JobID: jobID, Version: version}
+	specs, err := o.jobs.Specs(ctx, []job.VersionRef{ref})
+	if err != nil {
+		return nil, err
+	}
+	return specs[ref].Spec.Secrets, nil
+}
+
 // grace is how long a script has between SIGTERM and SIGKILL.
 const grace = 10 * time.Second
 

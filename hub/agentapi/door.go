@@ -37,11 +37,12 @@ type Logs interface {
 	CompleteAll(ctx context.Context, completions []runlog.Completion) error
 }
 
-// Config says whom to call. Fleet, Runs and Logs are required.
+// Config says whom to call. Fleet, Runs, Logs and Calls are required.
 type Config struct {
 	Fleet   *fleet.Fleet
 	Runs    Runs
 	Logs    Logs
+	Calls   Calls
 	Version string // of the hub, told to agents
 
 	Heartbeat time.Duration // how often agents report; default 10 s
@@ -54,8 +55,8 @@ type Config struct {
 }
 
 func (c *Config) validate() {
-	if c.Fleet == nil || c.Runs == nil || c.Logs == nil {
-		panic("agentapi: Config needs Fleet, Runs and Logs")
+	if c.Fleet == nil || c.Runs == nil || c.Logs == nil || c.Calls == nil {
+		panic("agentapi: Config needs Fleet, Runs, Logs and Calls")
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 10 * time.Second

@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	wire.ALPNAgent: {
 		agentv1.HubService_Hello_FullMethodName, agentv1.HubService_Heartbeat_FullMethodName, agentv1.HubService_Accept_FullMethodName,
 		agentv1.HubService_Report_FullMethodName, agentv1.HubService_Renew_FullMethodName,
+		agentv1.HubService_RuntimeCall_FullMethodName,
 	},
 	wire.ALPNData: {agentv1.HubDataService_Upload_FullMethodName},
 }

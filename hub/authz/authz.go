@@ -35,15 +35,19 @@ const (
 	ScheduleEdit  Action = "schedule:edit"
 	HostRead      Action = "host:read"
 	HostEdit      Action = "host:edit"
+	VariableRead  Action = "variable:read"
+	VariableEdit  Action = "variable:edit"
+	SecretRead    Action = "secret:read" // names, never values
+	SecretEdit    Action = "secret:edit"
 	TokenEdit     Action = "token:edit"
 	InstanceRead  Action = "instance:read"
 	InstanceAdmin Action = "instance:admin"
 )
 
 var (
-	reading   = []Action{ProjectRead, JobRead, RunRead, ScheduleRead, HostRead}
+	reading   = []Action{ProjectRead, JobRead, RunRead, ScheduleRead, HostRead, VariableRead, SecretRead}
 	operating = slices.Concat(reading, []Action{JobRun, RunCancel})
-	editing   = slices.Concat(operating, []Action{JobEdit, ScheduleEdit})
+	editing   = slices.Concat(operating, []Action{JobEdit, ScheduleEdit, VariableEdit, SecretEdit})
 	owning    = slices.Concat(editing, []Action{HostEdit})
 )
 

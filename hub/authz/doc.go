@@ -8,13 +8,17 @@
 //
 // It refuses to know how an actor proved who they are; see hub/identity.
 //
-//	            read*  run, cancel  edit jobs, schedules  hosts  tokens
-//	owner         x         x               x               x      own
-//	admin         x         x               x               x      own
-//	editor        x         x               x               -      own
-//	operator      x         x               -               -      own
-//	viewer        x         -               -               -      own
-//	auditor       x         -               -               -      own
+//	            read*  run, cancel  edit jobs, schedules,  hosts  tokens
+//	                                variables, secrets**
+//	owner         x         x               x                x      own
+//	admin         x         x               x                x      own
+//	editor        x         x               x                -      own
+//	operator      x         x               -                -      own
+//	viewer        x         -               -                -      own
+//	auditor       x         -               -                -      own
+//
+// ** Of secrets everybody reads names at most. Whoever edits jobs can have a job read
+// any secret of the project, so that right would be worth nothing without this one.
 //
 // An instance administrator may do everything everywhere.
 package authz

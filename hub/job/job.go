@@ -37,6 +37,8 @@ type Spec struct {
 
 	Container *Container `json:"container,omitempty"` // default: a process of the host
 	Limits    *Limits    `json:"limits,omitempty"`    // of a container
+
+	Secrets []string `json:"secrets,omitempty"` // names of the project's secrets that the script may read, sorted
 }
 
 // Script is a program in one of the languages that agents run.

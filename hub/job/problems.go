@@ -30,6 +30,8 @@ var (
 		"Image reference is not valid", "Write it as NAME:TAG or NAME@sha256:DIGEST, for example python:3.12-slim.")
 	ErrLimits = problem.New("limits_need_container", http.StatusUnprocessableEntity,
 		"Limits need a container", "Name an image in spec.container, or remove spec.limits.")
+	ErrSecrets = problem.New("secrets_invalid", http.StatusUnprocessableEntity,
+		"The list of secrets is not valid", "List at most 32 names: letters, digits and _ . -, a letter or _ first.")
 	ErrParameter = problem.New("invalid_parameter", http.StatusUnprocessableEntity,
 		"Parameter is not valid", "Use one of the values that the message lists.")
 )
