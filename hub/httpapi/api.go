@@ -20,11 +20,14 @@ import (
 	"github.com/cronium/cronium/hub/httpapi/internal/bucket"
 	"github.com/cronium/cronium/hub/identity"
 	"github.com/cronium/cronium/hub/job"
+	outputs "github.com/cronium/cronium/hub/output" // output is what handlers answer
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/project"
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/schedule"
+	"github.com/cronium/cronium/hub/secret"
+	"github.com/cronium/cronium/hub/variable"
 )
 
 // Config is what the door may be told. The zero value serves loopback names.
@@ -61,6 +64,9 @@ type Deps struct {
 	Schedules *schedule.Store
 	Logs      *runlog.Store
 	Hosts     *fleet.Fleet
+	Variables *variable.Store
+	Secrets   *secret.Store
+	Outputs   *outputs.Store
 	Orders    Orders
 	Dashboard http.Handler // everything outside /api
 }
@@ -88,6 +94,9 @@ type API struct {
 	schedules *schedule.Store
 	logs      *runlog.Store
 	hosts     *fleet.Fleet
+	variables *variable.Store
+	secrets   *secret.Store
+	outputs   *outputs.Store
 	dashboard http.Handler
 	orders    Orders
 
@@ -118,7 +127,7 @@ func New(c Config, d Deps) (*API, error) {
 	c.fill()
 	a := &API{
 		db: d.DB, bell: d.Bell, identity: d.Identity, projects: d.Projects, jobs: d.Jobs, runs: d.Runs, schedules: d.Schedules,
-		logs: d.Logs, hosts: d.Hosts, dashboard: d.Dashboard, orders: d.Orders,
+		logs: d.Logs, hosts: d.Hosts, variables: d.Variables, secrets: d.Secrets, outputs: d.Outputs, dashboard: d.Dashboard, orders: d.Orders,
 		cfg: c, now: c.Now, log: c.Log, router: chi.NewRouter(), origins: http.NewCrossOriginProtection(), closing: make(chan struct{}),
 	}
 	a.close = sync.OnceFunc(func() { close(a.closing) })

@@ -18,7 +18,7 @@ func definition(d JobDefinition) job.Definition {
 func jobSpec(s JobSpec) job.Spec {
 	spec := job.Spec{
 		Script:  job.Script{Language: s.Script.Language, Source: s.Script.Source},
-		Timeout: s.Timeout, Env: s.Env,
+		Timeout: s.Timeout, Env: s.Env, Secrets: s.Secrets,
 	}
 	if s.Inputs != nil {
 		spec.Inputs = schema.Inputs{}
@@ -51,7 +51,7 @@ func jobSpec(s JobSpec) job.Spec {
 func showSpec(s job.Spec) JobSpec {
 	shown := JobSpec{
 		Script:  JobScript{Language: s.Script.Language, Source: s.Script.Source},
-		Timeout: s.Timeout, Env: s.Env,
+		Timeout: s.Timeout, Env: s.Env, Secrets: s.Secrets,
 	}
 	if len(s.Inputs) > 0 {
 		shown.Inputs = map[string]Input{}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +28,7 @@ import (
 	"github.com/cronium/cronium/hub/httpapi"
 	"github.com/cronium/cronium/hub/identity"
 	"github.com/cronium/cronium/hub/job"
+	"github.com/cronium/cronium/hub/output"
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/pgtest"
 	"github.com/cronium/cronium/hub/project"
@@ -35,6 +37,7 @@ import (
 	"github.com/cronium/cronium/hub/schedule"
 	"github.com/cronium/cronium/hub/secret"
 	"github.com/cronium/cronium/hub/setting"
+	"github.com/cronium/cronium/hub/variable"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -58,6 +61,9 @@ type world struct {
 	schedules *schedule.Store
 	logs      *runlog.Store
 	fleet     *fleet.Fleet
+	variables *variable.Store
+	secrets   *secret.Store
+	outputs   *output.Store
 	api       *httpapi.API
 	url       string
 	ours      project.Project // default
@@ -86,6 +92,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	keys := must(secret.OpenKeys(t.TempDir()))
 	w.fleet = must(fleet.Open(ctx, w.db, fleet.Config{Sealer: keys, Instance: instance.ID, Counter: w.runs, Changed: func() { w.bell.Ring("agents") }}))
 	w.jobs = job.New(w.db, time.Now)
+	w.variables, w.secrets, w.outputs = variable.New(w.db), secret.NewStore(w.db, keys, slog.New(slog.DiscardHandler)), output.New(w.db)
 	about := facts{w.jobs, keys}
 	w.schedules = schedule.New(w.db, w.runs, about, schedule.Config{})
 	config := httpapi.Config{
@@ -97,7 +104,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	}
 	w.api = must(httpapi.New(config, httpapi.Deps{
 		DB: w.db, Bell: w.bell, Identity: w.identity, Projects: w.projects, Jobs: w.jobs, Runs: w.runs, Schedules: w.schedules,
-		Logs: w.logs, Hosts: w.fleet, Orders: about,
+		Logs: w.logs, Hosts: w.fleet, Orders: about, Variables: w.variables, Secrets: w.secrets, Outputs: w.outputs,
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }),
 	}))
 	w.serve()
@@ -374,6 +381,10 @@ func sample(r httpapi.Route) string {
 		return `{"apiVersion":"cronium/v1","kind":"Job","metadata":{"name":"nightly"},"spec":{"script":{"language":"bash","source":"true"}}}`
 	case "POST /projects/{project}/jobs/{job}/runs", "POST /projects/{project}/hosts/join-tokens":
 		return `{}`
+	case "PUT /projects/{project}/variables/{variable}":
+		return `{"value":[1,"two"]}`
+	case "PUT /projects/{project}/secrets/{secret}":
+		return `{"value":"sesame-open"}`
 	case "POST /schedules/preview":
 		return `{"cron":"0 * * * *"}`
 	}
