@@ -210,7 +210,9 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 		Log:    a.cfg.Log,
 	})
 	attempts := supervisor.New(supervisor.Config{Journal: j, Executors: executors, Logs: logs,
-		Calls: func(ctx context.Context, ref journal.Ref, c *runnerv1.Call) *runnerv1.Answer { return line.RuntimeCall(ctx, ref, c) },
+		Calls: func(ctx context.Context, ref journal.Ref, c *runnerv1.Call) *runnerv1.Answer {
+			return line.RuntimeCall(ctx, ref, c)
+		},
 		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Now: a.cfg.Now, Log: a.cfg.Log})
 	line = uplink.New(uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots,
 		Version: a.cfg.Version, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log})

@@ -33,8 +33,8 @@ type Config struct {
 	Executors map[string]executor.Executor // by the kind that assignments name
 	Logs      Logs
 	// Calls answers what scripts ask of the hub.
-	Calls     func(context.Context, journal.Ref, *runnerv1.Call) *runnerv1.Answer
-	Slots     int // attempts at once
+	Calls func(context.Context, journal.Ref, *runnerv1.Call) *runnerv1.Answer
+	Slots int // attempts at once
 	// MinFree is the free disk space below which nothing new is taken; 128 MiB if zero.
 	MinFree int64
 	Now     func() time.Time

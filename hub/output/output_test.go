@@ -39,7 +39,9 @@ func (w *world) in(do func(ctx context.Context, tx pgx.Tx) error) error {
 }
 
 func (w *world) set(attempt int32, value string) error {
-	return w.in(func(ctx context.Context, tx pgx.Tx) error { return w.Set(ctx, tx, w.run, attempt, json.RawMessage(value)) })
+	return w.in(func(ctx context.Context, tx pgx.Tx) error {
+		return w.Set(ctx, tx, w.run, attempt, json.RawMessage(value))
+	})
 }
 
 func (w *world) update(attempt int32, key, value string) error {
@@ -183,7 +185,9 @@ func TestProgressIsChecked(t *testing.T) {
 		fraction float64
 		text     string
 	}{{1.01, ""}, {-0.01, ""}, {0, strings.Repeat("ü", 201)}, {0, "a\x00b"}, {0, "\xff"}} {
-		err := w.in(func(ctx context.Context, tx pgx.Tx) error { return w.SetProgress(ctx, tx, w.run, 1, &c.fraction, c.text) })
+		err := w.in(func(ctx context.Context, tx pgx.Tx) error {
+			return w.SetProgress(ctx, tx, w.run, 1, &c.fraction, c.text)
+		})
 		if code(err) != "progress_invalid" {
 			t.Errorf("SetProgress(%v, %.10q) = %v", c.fraction, c.text, err)
 		}

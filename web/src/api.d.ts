@@ -347,6 +347,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/runs/{run}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the output of a run: the JSON that its script has set
+         * @description Needs run:read.
+         */
+        get: operations["getRunOutput"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/schedules": {
         parameters: {
             query?: never;
@@ -442,6 +462,98 @@ export interface paths {
          */
         post: operations["resumeSchedule"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List secrets, without their values
+         * @description Needs secret:read.
+         */
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/secrets/{secret}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create a secret or give it another value
+         * @description Needs secret:edit.
+         */
+        put: operations["putSecret"];
+        post?: never;
+        /**
+         * Delete a secret
+         * @description Needs secret:edit.
+         */
+        delete: operations["deleteSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/variables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List variables
+         * @description Needs variable:read.
+         */
+        get: operations["listVariables"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/variables/{variable}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a variable
+         * @description Needs variable:read.
+         */
+        get: operations["getVariable"];
+        /**
+         * Create or change a variable
+         * @description Needs variable:edit.
+         */
+        put: operations["putVariable"];
+        post?: never;
+        /**
+         * Delete a variable
+         * @description Needs variable:edit.
+         */
+        delete: operations["deleteVariable"];
         options?: never;
         head?: never;
         patch?: never;
@@ -761,6 +873,8 @@ export interface components {
             limits?: components["schemas"]["JobLimits"];
             retries?: components["schemas"]["JobRetries"];
             script: components["schemas"]["JobScript"];
+            /** @description Names of the project's secrets that the script may read */
+            secrets?: string[];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h
@@ -817,6 +931,8 @@ export interface components {
             retries?: components["schemas"]["JobRetries"];
             schedules?: components["schemas"]["ScheduleWish"][];
             script: components["schemas"]["JobScript"];
+            /** @description Names of the project's secrets that the script may read */
+            secrets?: string[];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h
@@ -961,9 +1077,21 @@ export interface components {
             /** @description Absent on the last page */
             next_cursor?: string;
         };
+        PageSecret: {
+            /** @description Never null */
+            items: components["schemas"]["Secret"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
         PageToken: {
             /** @description Never null */
             items: components["schemas"]["Token"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        PageVariable: {
+            /** @description Never null */
+            items: components["schemas"]["Variable"][];
             /** @description Absent on the last page */
             next_cursor?: string;
         };
@@ -1022,6 +1150,8 @@ export interface components {
             /** Format: int64 */
             attempt: number;
             attempts: components["schemas"]["Attempt"][];
+            /** @description What the script has set it to */
+            condition?: boolean;
             /** Format: date-time */
             created_at: string;
             /** Format: int64 */
@@ -1044,6 +1174,16 @@ export interface components {
             max_attempts: number;
             /** @description Why it ended as it did */
             outcome?: components["schemas"]["RunOutcome"];
+            /** @description What the script has set, if that is at most 64 KiB; all of it is at …/output */
+            output?: unknown;
+            /** Format: date-time */
+            output_at?: string;
+            /**
+             * Format: int64
+             * @description 0: there is none
+             */
+            output_bytes: number;
+            progress?: components["schemas"]["RunProgress"];
             /** @description Why it waits */
             reason?: components["schemas"]["RunReason"];
             /** @description Id of the schedule that started it */
@@ -1061,6 +1201,16 @@ export interface components {
             code: string;
             detail: string;
             hint: string;
+        };
+        RunProgress: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: double
+             * @description Absent: it does not know
+             */
+            fraction?: number;
+            text: string;
         };
         RunReason: {
             code: string;
@@ -1158,6 +1308,34 @@ export interface components {
             /** @example Europe/Berlin */
             zone?: string;
         };
+        Secret: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description By which run, in the last 90 days */
+            last_read?: components["schemas"]["SecretRead"];
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+            updated_by: string;
+            /**
+             * Format: int64
+             * @description Counts its values
+             */
+            version: number;
+        };
+        SecretRead: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            attempt: number;
+            job: string;
+            /** @example r_0dk3c9p5v4s3p9j2n0q4c7g5f8 */
+            run: string;
+        };
+        SecretRequest: {
+            /** @description 6 characters to 16 KiB */
+            value: string;
+        };
         SetupRequest: {
             /** @description The one-time code that the hub printed at its first start */
             code: string;
@@ -1185,6 +1363,28 @@ export interface components {
              */
             expires_in?: string;
             name: string;
+        };
+        Variable: {
+            /** Format: date-time */
+            created_at: string;
+            name: string;
+            /** @description The value as JSON text: numbers with all their digits, for readers that would round them */
+            text: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Email of a person, or id of a run */
+            updated_by: string;
+            /** @description Any JSON but null */
+            value: unknown;
+            /**
+             * Format: int64
+             * @description Counts its changes
+             */
+            version: number;
+        };
+        VariableRequest: {
+            /** @description Any JSON but null, at most 64 KiB of it */
+            value: unknown;
         };
         Warning: {
             code: string;
@@ -1905,6 +2105,39 @@ export interface operations {
             };
         };
     };
+    getRunOutput: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSchedules: {
         parameters: {
             query?: {
@@ -2068,6 +2301,249 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Schedule"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSecret"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVariables: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description Part of the name */
+                text?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageVariable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VariableRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

@@ -114,6 +114,18 @@ const hosts = createRoute({
   component: lazyRouteComponent(() => import('./pages/Hosts')),
 });
 
+const variables = createRoute({
+  getParentRoute: () => shell,
+  path: '/variables',
+  component: lazyRouteComponent(() => import('./pages/Variables')),
+});
+
+const secrets = createRoute({
+  getParentRoute: () => shell,
+  path: '/secrets',
+  component: lazyRouteComponent(() => import('./pages/Secrets')),
+});
+
 const tokens = createRoute({
   getParentRoute: () => shell,
   path: '/settings/tokens',
@@ -175,6 +187,8 @@ export const router = createRouter({
       run,
       schedules,
       hosts,
+      variables,
+      secrets,
       settings,
       tokens,
       anywhere,

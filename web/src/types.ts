@@ -35,5 +35,7 @@ export type Fire = S['Fire'];
 export type Preview = S['Preview'];
 export type Host = S['Host'];
 export type JoinToken = S['NewJoinToken'];
+export type Variable = S['Variable'];
+export type Secret = S['Secret'];
 export type LogLine = S['LogLine'];
 export type LogWindow = S['Log'];

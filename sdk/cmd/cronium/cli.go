@@ -44,6 +44,8 @@ type cli struct {
 	Runs      runsCmd      `cmd:"" help:"Runs: what happened."`
 	Schedules schedulesCmd `cmd:"" help:"Schedules: when jobs are due."`
 	Hosts     hostsCmd     `cmd:"" help:"Hosts: where jobs run."`
+	Variables variablesCmd `cmd:"" help:"Variables: values that scripts share and keep."`
+	Secrets   secretsCmd   `cmd:"" help:"Secrets: values that only scripts read."`
 	Login     loginCmd     `cmd:"" help:"Sign in to a hub."`
 	Logout    logoutCmd    `cmd:"" help:"Sign out and revoke this machine's token."`
 	Whoami    whoamiCmd    `cmd:"" help:"Say who you are on which hub."`

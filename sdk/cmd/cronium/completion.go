@@ -202,6 +202,10 @@ func values(a *app, v *kong.Value, current string) []string {
 		for _, h := range page.Items {
 			found = append(found, h.Name)
 		}
+	case "variable":
+		found, _ = a.variableNames()
+	case "secret":
+		found, _ = a.secretNames()
 	case "schedule":
 		page, _ := a.hub.Schedules(ctx, a.Project, "", client.Paging{Limit: 200})
 		for _, s := range page.Items {

@@ -40,6 +40,8 @@ export interface JobDraft {
   target: PairDraft[];
   labels: PairDraft[];
   env: PairDraft[];
+  /** Names of secrets that the script may read. */
+  secrets: string[];
   timeout: string;
   retries: string;
   backoff: NonNullable<Retries['backoff']>;
@@ -80,6 +82,7 @@ export function blank(): JobDraft {
     target: [],
     labels: [],
     env: [],
+    secrets: [],
     timeout: '',
     retries: '',
     backoff: 'exponential',
@@ -127,6 +130,7 @@ export function fromJob(job: Job): JobDraft {
     target: pairs(spec.target?.labels),
     labels: pairs(job.labels),
     env: pairs(spec.env),
+    secrets: spec.secrets ?? [],
     timeout: spec.timeout ?? '',
     retries: spec.retries ? String(spec.retries.max) : '',
     backoff: spec.retries?.backoff ?? 'exponential',
@@ -163,6 +167,11 @@ function defaultOf(i: InputDraft): InputValue | undefined {
 function record(list: PairDraft[]): Record<string, string> | undefined {
   const out = Object.fromEntries(list.filter((p) => p.key.trim() !== '').map((p) => [p.key.trim(), p.value]));
   return Object.keys(out).length > 0 ? out : undefined;
+}
+
+function names(list: string[]): string[] | undefined {
+  const out = list.map((n) => n.trim()).filter((n) => n !== '');
+  return out.length > 0 ? out : undefined;
 }
 
 const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
@@ -207,6 +216,7 @@ export function toDefinition(d: JobDraft): Definition {
           ? { max, backoff: d.backoff, delay: text(d.delay), on: d.retryOn }
           : undefined,
       env: record(d.env),
+      secrets: names(d.secrets),
       ...containerOf(d),
       schedules: d.schedules.map((s) => ({
         name: s.name.trim(),
