@@ -20,5 +20,6 @@
 //   - Of progress that is told faster than every 200 ms, what is overtaken is left out;
 //     the last is always sent.
 //
-// It knows neither the hub nor what calls mean; the runner and the hub do.
+// It knows neither the hub nor what calls mean; the runner and the hub do. All calls
+// are listed in docs/runtime-api.md.
 package call
