@@ -13,7 +13,7 @@ import (
 type runsCmd struct {
 	Ls     runsLsCmd     `cmd:"" default:"withargs" help:"List runs, newest first."`
 	Get    runsGetCmd    `cmd:"" help:"Show a run with its attempts."`
-	Output runsOutputCmd `cmd:"" help:"Print the output of a run, which its script has set, as JSON."`
+	Output runsOutputCmd `cmd:"" help:"Print the output of a run as JSON."`
 	Cancel runsCancelCmd `cmd:"" help:"Cancel runs."`
 }
 

@@ -13,7 +13,7 @@ import (
 
 type secretsCmd struct {
 	Ls  secretsLsCmd  `cmd:"" default:"withargs" help:"List secrets; nobody can read their values."`
-	Set secretsSetCmd `cmd:"" help:"Create a secret or give it another value, from standard input."`
+	Set secretsSetCmd `cmd:"" help:"Give a secret a value, from standard input."`
 	Rm  secretsRmCmd  `cmd:"" help:"Delete secrets."`
 }
 
