@@ -25,6 +25,7 @@ import (
 	"github.com/cronium/cronium/agent/uplink"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 	"github.com/cronium/cronium/proto/image"
+	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 )
 
 const (
@@ -280,6 +281,9 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 		Log:    a.cfg.Log,
 	})
 	attempts := supervisor.New(supervisor.Config{Journal: j, Executors: executors, Logs: logs,
+		Calls: func(ctx context.Context, ref journal.Ref, c *runnerv1.Call) *runnerv1.Answer {
+			return a.line.RuntimeCall(ctx, ref, c)
+		},
 		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Draining: a.drain.Draining, Now: a.cfg.Now, Log: a.cfg.Log})
 	config := uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots, Drain: a.drain,
 		Version: a.cfg.Version, Probe: a.ssh.Probe, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log}

@@ -7,9 +7,9 @@
 //
 //	browser / CLI / curl ──HTTP──▶ httpapi          agentapi ◀──mTLS, yamux, gRPC── agent
 //	                                  │                 │
-//	verbs                 schedule   dispatch   probe   fleet
-//	                                  │      │         │
-//	nouns     project identity setting secret server job run runlog release
+//	verbs              schedule   dispatch   probe   fleet   call
+//	                                  │      │         │      │
+//	nouns     project identity setting secret variable server job run output runlog release
 //	                                  │
 //	floor                     postgres   bus   authz
 //
@@ -40,5 +40,14 @@
 //  11. Home: the runner's exit file becomes a result with a fence, run.Finish
 //     compares and sets, and the run has its one outcome.
 //
-// hubtest has this walk as a test of the same name.
+// # A script asks
+//
+// "$CRONIUM_RUNNER" call, or a helper, writes a line of JSON to the attempt's socket;
+// agent/runner answers what it knows itself. What only the hub knows goes to the
+// agent that is attached, over its control connection to agentapi, and to call, which
+// looks whether that agent holds that attempt and it runs, and asks variable, secret
+// or output in one transaction with the answer. A call that was sent twice, because an
+// agent or a hub went away in between, is made once.
+//
+// hubtest has each walk as a test of the same name.
 package hub

@@ -15,11 +15,13 @@ import (
 
 	"github.com/cronium/cronium/hub/agentapi"
 	"github.com/cronium/cronium/hub/bus"
+	"github.com/cronium/cronium/hub/call"
 	"github.com/cronium/cronium/hub/dispatch"
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/httpapi"
 	"github.com/cronium/cronium/hub/identity"
 	"github.com/cronium/cronium/hub/job"
+	"github.com/cronium/cronium/hub/output"
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/local"
 	"github.com/cronium/cronium/hub/probe"
@@ -31,6 +33,7 @@ import (
 	"github.com/cronium/cronium/hub/secret"
 	"github.com/cronium/cronium/hub/server"
 	"github.com/cronium/cronium/hub/setting"
+	"github.com/cronium/cronium/hub/variable"
 	"github.com/cronium/cronium/sdk/definition"
 	"github.com/cronium/cronium/web"
 )
@@ -48,6 +51,8 @@ type Hub struct {
 	runs      *run.Store
 	schedules *schedule.Store
 	fleet     *fleet.Fleet
+	secrets   *secret.Store
+	calls     *call.Calls
 	dispatch  *dispatch.Dispatch
 	servers   *server.Store
 	probe     *probe.Prober
@@ -149,14 +154,19 @@ func (h *Hub) wire(ctx context.Context) error {
 	}
 	h.dispatch = dispatch.New(dispatch.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Jobs: orders, Opener: keys, Servers: h.servers, Now: c.Now, Log: c.Log})
 	h.probe = probe.New(probe.Config{Servers: h.servers, Fleet: h.fleet, Log: c.Log})
-	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Servers: h.servers, Version: c.Version,
+	variables, outputs := variable.New(h.db), output.New(h.db)
+	h.secrets = secret.NewStore(h.db, keys, c.Log)
+	h.calls = call.New(call.Deps{DB: h.db, Runs: h.runs, Variables: variables, Secrets: h.secrets, Outputs: outputs, Jobs: orders,
+		Changed: func(run uuid.UUID) { h.bell.Ring("run:" + run.String()) }, Log: c.Log})
+	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Servers: h.servers, Calls: h.calls, Version: c.Version,
 		Downloads: release.In(c.Downloads), Now: c.Now, Log: c.Log})
 	h.api, err = httpapi.New(httpapi.Config{
 		PublicURL: c.PublicURL, Hosts: c.AllowedHosts, Version: c.Version, InstanceID: instance.ID,
 		AgentsAddress: h.agentsAddress(), JobSchema: definition.Schema(), Now: c.Now, Log: c.Log,
 	}, httpapi.Deps{
 		DB: h.db, Bell: h.bell, Identity: h.identity, Projects: projects, Jobs: jobs, Runs: h.runs, Schedules: h.schedules,
-		Logs: logs, Hosts: h.fleet, Servers: h.servers, Probe: h.probe, Orders: orders, Downloads: release.In(c.Downloads), Dashboard: web.Handler(),
+		Logs: logs, Hosts: h.fleet, Servers: h.servers, Probe: h.probe, Variables: variables, Secrets: h.secrets, Outputs: outputs, Orders: orders,
+		Downloads: release.In(c.Downloads), Dashboard: web.Handler(),
 	})
 	if err != nil {
 		return err
@@ -217,7 +227,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	cancel, _ := h.bell.Subscribe("cancel")
 	agents, _ := h.bell.Subscribe("agents")
 	loops := []func(context.Context) error{
-		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.servers.Run, h.probe.Run, h.serveHTTP,
+		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.servers.Run, h.probe.Run, h.secrets.Run, h.calls.Run, h.serveHTTP,
 		func(ctx context.Context) error { return h.fleet.Run(ctx, agents) },
 		func(ctx context.Context) error { return h.dispatch.Run(ctx, queue, cancel) },
 		func(ctx context.Context) error { return h.agents.Serve(ctx, h.dialIn) },

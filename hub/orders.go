@@ -180,6 +180,16 @@ func limitsOf(s job.Spec) dispatch.Limits {
 		FileBytes: s.Limits.FileBytes(), WorkspaceBytes: s.Limits.WorkspaceBytes()}
 }
 
+// DeclaredSecrets are the secrets that a version of a job may read.
+func (o orders) DeclaredSecrets(ctx context.Context, jobID uuid.UUID, version int) ([]string, error) {
+	ref := job.VersionRef{JobID: jobID, Version: version}
+	specs, err := o.jobs.Specs(ctx, []job.VersionRef{ref})
+	if err != nil {
+		return nil, err
+	}
+	return specs[ref].Spec.Secrets, nil
+}
+
 // grace is how long a script has between SIGTERM and SIGKILL.
 const grace = 10 * time.Second
 

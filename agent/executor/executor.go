@@ -52,12 +52,20 @@ type Running interface {
 	// returns when the order is given, and nil if the attempt is over. Again is
 	// harmless and may only shorten the grace.
 	Cancel(ctx context.Context, grace time.Duration) error
+	// Calls answers the calls of the script that the hub must answer, each in a
+	// goroutine of its own, whose context ends when nobody waits for it any more. It
+	// returns nil when there will be none, and an error when it lost the runner, which
+	// keeps what was not answered for the next one who calls this.
+	Calls(ctx context.Context, answer Answerer) error
 	// Wait returns nil when the result is in the entry. If whoever ran the attempt
 	// died, Wait makes sure that nothing of it is left and writes that result.
 	Wait(ctx context.Context) error
 	// Close lets go of the attempt, which runs on if it runs.
 	Close()
 }
+
+// Answerer answers a call of a script. It never returns nil.
+type Answerer func(context.Context, *runnerv1.Call) *runnerv1.Answer
 
 // Abandon decides that the attempt never runs, because of why, and returns that as
 // [ErrRunnerFailed]; or journal.ErrClaimed if it was decided before.

@@ -13,6 +13,9 @@
 // one. What is held is given out by [Stream.Close] only, never because time
 // passed: a pause in the middle of a secret is no reason to show its first half.
 //
+// A stream may go on with a set that recognises more ([Stream.Switch]): from then on
+// it is as if it had never had another, but what was given out is out.
+//
 // Values shorter than [MinValue] bytes are not masked, because they would eat the
 // log. A secret that was transformed in another way (encrypted, reversed, wrapped
 // over lines) is not recognised. Neither the number of stars nor anything else

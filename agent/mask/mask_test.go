@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -197,6 +198,58 @@ func TestStarsStandExactlyWhereSecretsStood(t *testing.T) {
 			t.Fatalf("%q with %q became %q, want %q", text, values, got, want)
 		}
 	})
+}
+
+// TestAValueLearntOnTheWayIsMaskedFromThenOn: what comes out is what a stream gives
+// that knew everything from the beginning, but for what was out by then.
+func TestAValueLearntOnTheWayIsMaskedFromThenOn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		_, values, text := drawn(t)
+		known := rapid.IntRange(0, len(values)-1).Draw(t, "known")
+		at := rapid.IntRange(0, len(text)).Draw(t, "at")
+		s := mask.New(values[:known]).Stream()
+		early := s.Write(nil, text[:at])
+		held := s.Held()
+		s.Switch(mask.New(values))
+		if s.Held() != held {
+			t.Fatalf("Switch has changed what is held from %d to %d", held, s.Held())
+		}
+		late, rest := []byte(nil), text[at:]
+		for len(rest) > 0 {
+			n := rapid.IntRange(1, len(rest)).Draw(t, "n")
+			late, rest = s.Write(late, rest[:n]), rest[n:]
+		}
+		late = s.Close(late)
+		for _, v := range values[:known] {
+			if bytes.Contains(slices.Concat(early, late), v) {
+				t.Fatalf("%q, known from the beginning, is in %q + %q", v, early, late)
+			}
+		}
+		for _, v := range values {
+			if bytes.Contains(late, v) {
+				t.Fatalf("%q is in %q, which came after it was learnt", v, late)
+			}
+		}
+		whole := mask.New(values).Stream()
+		if fresh := string(whole.Close(whole.Write(nil, text[at-held:]))); known == 0 && string(late) != fresh {
+			t.Fatalf("without old values: %q, a new stream gives %q", late, fresh)
+		}
+	})
+}
+
+func TestAValueLearntInTheMiddleOfItselfInEveryForm(t *testing.T) {
+	secret := "hunter2-and-more"
+	for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte("x" + secret)), url.QueryEscape("a b" + secret), hex.EncodeToString([]byte(secret))} {
+		for cut := range len(form) + 1 {
+			s := mask.New([][]byte{[]byte("another secret")}).Stream()
+			out := s.Write(nil, []byte("so "))
+			s.Switch(mask.New([][]byte{[]byte("another secret"), []byte(secret)}))
+			out = s.Write(s.Write(out, []byte(form[:cut])), []byte(form[cut:]))
+			if got := string(s.Close(out)); strings.Contains(got, form) || !strings.Contains(got, "***") {
+				t.Fatalf("%q, cut at %d, became %q", form, cut, got)
+			}
+		}
+	}
 }
 
 func FuzzNoFormSurvivesAnySplit(f *testing.F) {

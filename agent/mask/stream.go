@@ -46,6 +46,32 @@ func (m *Stream) Write(dst, p []byte) []byte {
 	return m.give(dst, len(m.held)-int(m.set.depth[m.state]))
 }
 
+// Switch goes on with another set, which must recognise all that the one before
+// does. What was given out stays; what is held is looked at again.
+func (m *Stream) Switch(set *Set) {
+	if set != nil && len(set.char) <= 1 {
+		set = nil
+	}
+	before := m.spans
+	m.set, m.state, m.spans = set, 0, nil
+	if set == nil {
+		return
+	}
+	for i, c := range m.held {
+		m.state = set.next(m.state, c)
+		if n := int(set.match[m.state]); n > 0 {
+			m.cover(i+1-n, i+1)
+		}
+	}
+	// A part whose beginning went out already is not found again.
+	both := slices.Concat(before, m.spans)
+	slices.SortFunc(both, func(a, b span) int { return a.end - b.end })
+	m.spans = nil
+	for _, s := range both {
+		m.cover(s.start, s.end)
+	}
+}
+
 // Held is how many bytes wait because they may be the beginning of a form.
 func (m *Stream) Held() int { return len(m.held) }
 

@@ -29,6 +29,9 @@
 //   - Of a log beyond its limit the first part and the last 1 MiB are kept, with a
 //     line that says what is missing. A full disk costs log, never the result.
 //
+//   - The script's processes, and no others, may use the runtime API on `call.sock`
+//     (package call). A secret that they read is masked before they have it.
+//
 //   - What the attempt may use holds from the script's first instruction, and does
 //     not hold for the runner, which outlives a script that takes all of it. The
 //     workspace is measured once a second, or less often when that takes long.

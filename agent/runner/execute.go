@@ -70,6 +70,7 @@ func (r *run) execute(cmd command, h *runnerv1.Handover) journal.Exit {
 	began := boot.Now()
 	preferAsVictim(c.pid)
 	r.pid.Store(int32(c.pid))
+	r.out.Store(&c.out)
 	go c.reap()
 	measured := make(chan struct{})
 	defer close(measured)

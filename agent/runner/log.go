@@ -45,6 +45,7 @@ type lines struct {
 	stream  frame.Stream
 	mask    *mask.Stream
 	pending []byte // masked, the beginning of a line
+	open    bool   // what was written last did not end a line
 	since   time.Time
 	timer   *time.Timer
 }
@@ -66,7 +67,10 @@ func newLog(dir string, limit int64, set *mask.Set, now func() time.Time) *outpu
 func (l *outputLog) Write(stream frame.Stream, p []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := &l.lines[stream]
+	l.write(&l.lines[stream], p)
+}
+
+func (l *outputLog) write(s *lines, p []byte) {
 	if len(s.pending) == 0 {
 		s.since = l.now()
 	}
@@ -103,6 +107,7 @@ func (l *outputLog) take(s *lines, n int) {
 	if n == 0 {
 		return
 	}
+	s.open = s.pending[n-1] != '\n'
 	l.emit(s.stream, s.since, s.pending[:n])
 	s.pending = s.pending[:copy(s.pending, s.pending[n:])]
 	s.since = l.now()

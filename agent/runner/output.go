@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,7 @@ type output struct {
 	pipes [2]*os.File // stdout, stderr
 	stop  [2]*os.File // a pipe; closing its end wakes the reader
 	done  chan struct{}
+	turn  sync.Mutex // held while something that was read is on its way to the log
 }
 
 // begin starts to read into the log.
@@ -36,13 +38,13 @@ func (o *output) begin(log *outputLog) (err error) {
 	}
 	go func() {
 		defer close(o.done)
-		read(fds, log)
+		o.read(fds, log)
 	}()
 	return nil
 }
 
 // read reads until both pipes have ended, or the third has and nothing is left.
-func read(fds []unix.PollFd, log *outputLog) {
+func (o *output) read(fds []unix.PollFd, log *outputLog) {
 	buf, wait := make([]byte, frame.MaxData), -1
 	for open, rounds := 2, afterStop; open > 0 && rounds > 0; {
 		if wait == 0 {
@@ -66,7 +68,10 @@ func read(fds []unix.PollFd, log *outputLog) {
 			if fds[i].Revents == 0 {
 				continue
 			}
-			if !readOne(int(fds[i].Fd), stream, buf, log) {
+			o.turn.Lock()
+			more := readOne(int(fds[i].Fd), stream, buf, log)
+			o.turn.Unlock()
+			if !more {
 				fds[i].Fd = -1
 				open--
 			}
@@ -85,6 +90,33 @@ func readOne(fd int, stream frame.Stream, buf []byte, log *outputLog) bool {
 		return false
 	}
 	return n > 0 || err != nil
+}
+
+const (
+	settleLimit = 50 * time.Millisecond
+	settlePause = 200 * time.Microsecond
+)
+
+// settle returns when what the script has written before is in the log, or after a
+// moment if it writes without a pause.
+func (o *output) settle() {
+	for end := time.Now().Add(settleLimit); time.Now().Before(end); time.Sleep(settlePause) {
+		o.turn.Lock()
+		empty := unread(o.pipes[0]) == 0 && unread(o.pipes[1]) == 0
+		o.turn.Unlock()
+		if empty {
+			return
+		}
+	}
+}
+
+// unread is how many bytes are in a pipe; none if it is closed.
+func unread(f *os.File) (n int) {
+	raw, err := f.SyscallConn()
+	if err == nil {
+		_ = raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	}
+	return n
 }
 
 // end waits until everything is read. A writer outside of the tree, to which the

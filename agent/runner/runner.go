@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/cronium/cronium/agent/boot"
+	"github.com/cronium/cronium/agent/call"
 	"github.com/cronium/cronium/agent/journal"
-	"github.com/cronium/cronium/agent/mask"
 	"github.com/cronium/cronium/proto/payload"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 	"github.com/cronium/cronium/sdk/problem"
@@ -33,9 +33,11 @@ type run struct {
 	entry     *journal.Entry
 	payload   *runnerv1.Payload
 	log       *outputLog
+	relay     *call.Relay // the script's calls that wait for the hub
 	grace     time.Duration
 	startedAt time.Duration // on the boot clock
 	pid       atomic.Int32  // of the script, 0 while there is none
+	out       atomic.Pointer[output]
 	orders    chan order
 	over      chan struct{} // closed when the result is on disk
 	attached  atomic.Int32  // readers of the log
@@ -74,7 +76,8 @@ func Main(ctx context.Context, dir string, stdin io.Reader, now func() time.Time
 	if err != nil {
 		return err
 	}
-	r := &run{entry: entry, grace: defaultGrace, orders: make(chan order), over: make(chan struct{}), now: now}
+	r := &run{entry: entry, grace: defaultGrace, orders: make(chan order), over: make(chan struct{}), now: now,
+		relay: call.NewRelay(call.Patience, now)}
 	return r.attempt(ctx, handover)
 }
 
@@ -124,8 +127,8 @@ func (r *run) attempt(ctx context.Context, h *runnerv1.Handover) error {
 	if prob == nil {
 		prob = checkEnvironment(cmd.env)
 	}
-	set := mask.New(h.GetMask())
-	r.log = newLog(r.entry.Dir, r.payload.GetLogLimitBytes(), set, r.now)
+	secrets := newSecrets(h.GetMask())
+	r.log = newLog(r.entry.Dir, r.payload.GetLogLimitBytes(), secrets.set, r.now)
 	if err := r.entry.ReserveExit(); err != nil {
 		return fmt.Errorf("reserve space for the result: %w", err)
 	}
@@ -143,10 +146,18 @@ func (r *run) attempt(ctx context.Context, h *runnerv1.Handover) error {
 	if prob != nil {
 		return r.finish(refused(prob))
 	}
-	if n := set.Skipped(); n > 0 {
-		r.log.Note("the secrets of this run are too large: %d encoded forms of them are not masked", n)
+	if n := secrets.set.Skipped(); n > 0 {
+		r.log.Note(tooMuchToMask, n)
 	}
-	return r.finish(r.execute(cmd, h))
+	api, err := r.listenAPI(ctx, h, secrets)
+	if err != nil {
+		return r.finish(refused(ErrWorkspace.With("listen for the script: %v", err)))
+	}
+	cmd.env = append(cmd.env, api.environment()...)
+	api.start(ctx)
+	exit := r.execute(cmd, h)
+	api.end(ctx)
+	return r.finish(exit)
 }
 
 // readPayload reads the payload once and checks what it has read, so that nobody

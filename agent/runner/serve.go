@@ -3,11 +3,9 @@ package runner
 import (
 	"context"
 	"net"
-	"os"
 	"time"
 
 	"github.com/containerd/ttrpc"
-	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -22,11 +20,7 @@ import (
 const socketName = "sock"
 
 // listen opens the socket, for the own user alone.
-func listen(ctx context.Context) (net.Listener, error) {
-	_ = os.Remove(socketName)
-	defer unix.Umask(unix.Umask(0o177))
-	return (&net.ListenConfig{}).Listen(ctx, "unix", socketName)
-}
+func listen(ctx context.Context) (net.Listener, error) { return listenAt(ctx, socketName) }
 
 func (r *run) serve(ctx context.Context, l net.Listener) error {
 	srv, err := ttrpc.NewServer()

@@ -13,6 +13,7 @@ import (
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/logstream"
+	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 	"github.com/cronium/cronium/sdk/problem"
 )
 
@@ -143,11 +144,39 @@ func (s *Supervisor) attend(ctx context.Context, a *attempt, running executor.Ru
 		defer close(uploaded)
 		s.follow(ctx, a, running.Grew(), ended)
 	}()
-	if exit, ok := s.wait(ctx, a, running); ok {
+	calling, hangUp := context.WithCancel(ctx)
+	called := make(chan struct{})
+	go func() {
+		defer close(called)
+		s.answerCalls(calling, a, running)
+	}()
+	exit, ok := s.wait(ctx, a, running)
+	hangUp()
+	<-called
+	if ok {
 		ended <- exit.LogBytes
 		s.conclude(a, exit)
 	}
 	<-uploaded
+}
+
+// callAgain is the pause after a runner that lives was lost.
+const callAgain = time.Second
+
+// answerCalls answers the script's calls until there will be none, or ctx ends.
+func (s *Supervisor) answerCalls(ctx context.Context, a *attempt, running executor.Running) {
+	for {
+		err := running.Calls(ctx, func(ctx context.Context, c *runnerv1.Call) *runnerv1.Answer { return s.cfg.Calls(ctx, a.ref, c) })
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.log(a).WarnContext(ctx, "take the script's calls", "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(callAgain):
+		}
+	}
 }
 
 // wait returns the result when there is one, false when ctx has ended first.

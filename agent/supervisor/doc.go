@@ -17,6 +17,8 @@
 // rings, and brings the answers back. After [Supervisor.NewSession] everything
 // unanswered is asked and told again; all of it may be repeated without harm.
 //
+// While a script runs, its calls for the hub go through here too ([Config.Calls]).
+//
 // A result is kept until the hub has acknowledged it and its log is there too;
 // then the attempt's directory is removed. All methods may be called concurrently.
 package supervisor

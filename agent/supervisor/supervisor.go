@@ -32,7 +32,9 @@ type Config struct {
 	Journal   *journal.Journal
 	Executors map[string]executor.Executor // by the kind that assignments name
 	Logs      Logs
-	Slots     int // attempts at once
+	// Calls answers what scripts ask of the hub.
+	Calls func(context.Context, journal.Ref, *runnerv1.Call) *runnerv1.Answer
+	Slots int // attempts at once
 	// MinFree is the free disk space below which nothing new is taken; 128 MiB if zero.
 	MinFree int64
 	// Draining says that nothing new is taken; never if nil.

@@ -70,12 +70,20 @@ type host struct {
 // boots is an agent process on a data directory. Stopping it leaves its scripts.
 func boots(t *testing.T, dir string, x executor.Executor, slots int) *host {
 	t.Helper()
+	return bootsWith(t, dir, x, slots, nil)
+}
+
+type answering = func(context.Context, journal.Ref, *runnerv1.Call) *runnerv1.Answer
+
+// bootsWith is boots of an agent that asks such a hub.
+func bootsWith(t *testing.T, dir string, x executor.Executor, slots int, calls answering) *host {
+	t.Helper()
 	j, err := journal.Open(dir, journal.Config{Reserve: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &host{dir: dir, logs: &logs{got: map[string][]byte{}}}
-	h.Supervisor = supervisor.New(supervisor.Config{Journal: j, Executors: map[string]executor.Executor{"process": x}, Logs: h.logs, Slots: slots, MinFree: 1, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	h.Supervisor = supervisor.New(supervisor.Config{Journal: j, Executors: map[string]executor.Executor{"process": x}, Logs: h.logs, Slots: slots, MinFree: 1, Calls: calls, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err := h.Recover(); err != nil {
 		t.Fatal(err)
 	}
@@ -360,4 +368,37 @@ func BenchmarkNoop(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
+}
+
+// TestACallOutlivesTheAgent: the hub has not answered when the agent ends, and the
+// next agent asks it the same under the same number.
+func TestACallOutlivesTheAgent(t *testing.T) {
+	dir, x := t.TempDir(), processes(t)
+	asked := make(chan *runnerv1.Call, 10)
+	var of journal.Ref
+	silent := func(ctx context.Context, ref journal.Ref, c *runnerv1.Call) *runnerv1.Answer {
+		of = ref
+		asked <- c
+		<-ctx.Done()
+		return &runnerv1.Answer{Problem: &runnerv1.Problem{Code: "the_agent_ends"}}
+	}
+	first := bootsWith(t, dir, x, 1, silent)
+	a := assignment(t, `test "$("$CRONIUM_RUNNER" call variable.get '{"name":"x"}')" = 42 || exit 7`)
+	first.assign(t, a)
+	first.grant()
+	call := <-asked
+	first.stop()
+	if of != a.Ref || call.GetName() != "variable.get" {
+		t.Errorf("the hub was asked %v for %v", call, of)
+	}
+	second := bootsWith(t, dir, processes(t), 1, func(_ context.Context, _ journal.Ref, c *runnerv1.Call) *runnerv1.Answer {
+		asked <- c
+		return &runnerv1.Answer{ValueJson: []byte("42")}
+	})
+	if got := second.result(t); got.Exit.Outcome != journal.Succeeded {
+		t.Errorf("the script ended with %+v", got.Exit)
+	}
+	if again := <-asked; again.GetId() != call.GetId() || len(asked) > 0 {
+		t.Errorf("the second agent was given %v, want %v and nothing else", again, call)
+	}
 }

@@ -14,6 +14,10 @@
 // the renewal protocol. If a session ends, the next comes after a pause with full
 // jitter, for ever: scripts do not need the hub to run.
 //
+// What scripts ask of the hub goes over the control connection, 32 calls at a time so
+// that heartbeats find room beside them; while there is no session it waits for one,
+// as long as the script does.
+//
 // Logs go over a second connection ([Uplink.OpenLog]) that exists only while there
 // is something to send and belongs to the epoch of the session.
 package uplink

@@ -16,6 +16,8 @@ var (
 		"The agent's identity cannot be read", "Remove agent.json, ca.pem and credentials.pem from the data directory and enrol again.")
 	ErrUnreachable = problem.New("hub_unreachable", http.StatusServiceUnavailable,
 		"The hub cannot be reached", "Check the address (port 8421 by default), the network and that the hub runs.")
+	ErrHubTooOld = problem.New("hub_too_old", http.StatusConflict,
+		"The hub is older than this agent", "Upgrade the hub.")
 	ErrAddress = problem.New("hub_address_invalid", http.StatusUnprocessableEntity,
 		"The hub's address is invalid", "Give it as HOST:PORT, such as hub.example.com:8421.")
 )

@@ -47,6 +47,7 @@ type Uplink struct {
 	cfg    Config
 	bootID string
 	facts  *agentv1.Facts
+	calls  chan struct{} // places for calls of scripts
 
 	mu     sync.Mutex
 	status Status
@@ -75,7 +76,7 @@ func New(cfg Config) *Uplink {
 	if cfg.Upgrades == nil {
 		cfg.Upgrades = noUpgrades{}
 	}
-	return &Uplink{cfg: cfg, bootID: uuid.NewString(), change: make(chan struct{}), status: Status{Since: cfg.Now()}}
+	return &Uplink{cfg: cfg, bootID: uuid.NewString(), calls: make(chan struct{}, maxCalls), change: make(chan struct{}), status: Status{Since: cfg.Now()}}
 }
 
 // pause is full jitter: many agents that lose their hub at once come back spread.

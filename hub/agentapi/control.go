@@ -57,6 +57,15 @@ func (c control) Credentials(ctx context.Context, in *agentv1.CredentialsRequest
 	return s.credentials(ctx, in)
 }
 
+// RuntimeCall answers a script.
+func (c control) RuntimeCall(ctx context.Context, in *agentv1.RuntimeCallRequest) (*agentv1.RuntimeCallResponse, error) {
+	s, err := c.d.of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.runtimeCall(ctx, in)
+}
+
 // Renew issues the next certificate.
 func (c control) Renew(ctx context.Context, in *agentv1.RenewRequest) (*agentv1.RenewResponse, error) {
 	s, err := c.d.of(ctx)

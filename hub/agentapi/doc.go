@@ -8,12 +8,12 @@
 // time the session ends. A panic in a handler ends the session, not the hub.
 //
 // One value per session ([session]), one file per concern: hello, heartbeat,
-// accept, report, credentials, upload, upgrade, renew, and enrol for newcomers. What a connection may
+// accept, report, credentials, runtime, upload, upgrade, renew, and enrol for newcomers. What a connection may
 // call depends on the protocol it asked for in its handshake:
 //
 //	cronium-enrol/1   Enrol, for half a minute
 //	cronium-renew/1   Renew, for half a minute
-//	cronium-agent/1   Hello first, then Heartbeat, Accept, Report, Credentials, Renew
+//	cronium-agent/1   Hello first, then Heartbeat, Accept, Report, Credentials, RuntimeCall, Renew
 //	cronium-data/1    Upload and Download, with the epoch that Hello answered
 //
 // It promises:

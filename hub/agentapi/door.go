@@ -45,11 +45,12 @@ type Servers interface {
 	Credentials(ctx context.Context, project uuid.UUID, name string) ([]server.Opened, error)
 }
 
-// Config says whom to call. Fleet, Runs and Logs are required.
+// Config says whom to call. Fleet, Runs, Logs and Calls are required.
 type Config struct {
 	Fleet   *fleet.Fleet
 	Runs    Runs
 	Logs    Logs
+	Calls   Calls
 	Servers Servers // default: nothing is opened for anybody
 	Version string  // of the hub, told to agents
 
@@ -65,8 +66,8 @@ type Config struct {
 }
 
 func (c *Config) validate() {
-	if c.Fleet == nil || c.Runs == nil || c.Logs == nil {
-		panic("agentapi: Config needs Fleet, Runs and Logs")
+	if c.Fleet == nil || c.Runs == nil || c.Logs == nil || c.Calls == nil {
+		panic("agentapi: Config needs Fleet, Runs, Logs and Calls")
 	}
 	if c.Downloads == nil {
 		c.Downloads = release.In("")

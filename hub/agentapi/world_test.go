@@ -22,8 +22,10 @@ import (
 
 	"github.com/cronium/cronium/hub/agentapi"
 	"github.com/cronium/cronium/hub/authz"
+	"github.com/cronium/cronium/hub/call"
 	"github.com/cronium/cronium/hub/dispatch"
 	"github.com/cronium/cronium/hub/fleet"
+	"github.com/cronium/cronium/hub/output"
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/pgtest"
 	"github.com/cronium/cronium/hub/project"
@@ -31,6 +33,7 @@ import (
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/secret"
 	"github.com/cronium/cronium/hub/server"
+	"github.com/cronium/cronium/hub/variable"
 	agentv1 "github.com/cronium/cronium/proto/agent/v1"
 	"github.com/cronium/cronium/proto/wire"
 	"github.com/cronium/cronium/proto/wire/jointoken"
@@ -88,7 +91,7 @@ func newWorld(t testing.TB, change ...func(*agentapi.Config)) *world {
 		t.Fatal(err)
 	}
 	w.servers = server.New(db, server.Config{Sealer: w.keys, Instance: uuid.New()})
-	config := agentapi.Config{Servers: w.servers, Fleet: w.fleet, Runs: w.runs, Logs: w.logs, Version: "test", HandshakesPerSecond: 10_000, Log: log}
+	config := agentapi.Config{Servers: w.servers, Fleet: w.fleet, Runs: w.runs, Logs: w.logs, Calls: w.calls(log), Version: "test", HandshakesPerSecond: 10_000, Log: log}
 	for _, c := range change {
 		c(&config)
 	}
@@ -123,6 +126,17 @@ func (w *world) Versions(_ context.Context, refs []dispatch.VersionRef) (map[dis
 func (w *world) ProjectSlug(context.Context, uuid.UUID) (string, error) { return "default", nil }
 
 func (w *world) CheckImage(context.Context, uuid.UUID, string) error { return nil }
+
+// calls is hub/call on the world's database.
+func (w *world) calls(log *slog.Logger) *call.Calls {
+	return call.New(call.Deps{DB: w.db, Runs: w.runs, Variables: variable.New(w.db), Secrets: secret.NewStore(w.db, w.keys, log),
+		Outputs: output.New(w.db), Jobs: w, Changed: func(uuid.UUID) {}, Log: log})
+}
+
+// DeclaredSecrets is the job's side of calls.
+func (w *world) DeclaredSecrets(context.Context, uuid.UUID, int) ([]string, error) {
+	return []string{"TOKEN"}, nil
+}
 
 func ring(bell chan struct{}) {
 	select {

@@ -38,15 +38,19 @@ const (
 	HostEdit      Action = "host:edit"
 	ServerUse     Action = "server:use"
 	ServerEdit    Action = "server:edit"
+	VariableRead  Action = "variable:read"
+	VariableEdit  Action = "variable:edit"
+	SecretRead    Action = "secret:read" // names, never values
+	SecretEdit    Action = "secret:edit"
 	TokenEdit     Action = "token:edit"
 	InstanceRead  Action = "instance:read"
 	InstanceAdmin Action = "instance:admin"
 )
 
 var (
-	reading   = []Action{ProjectRead, JobRead, RunRead, ScheduleRead, HostRead}
+	reading   = []Action{ProjectRead, JobRead, RunRead, ScheduleRead, HostRead, VariableRead, SecretRead}
 	operating = slices.Concat(reading, []Action{JobRun, RunCancel})
-	editing   = slices.Concat(operating, []Action{JobEdit, ScheduleEdit, ServerUse})
+	editing   = slices.Concat(operating, []Action{JobEdit, ScheduleEdit, ServerUse, VariableEdit, SecretEdit})
 	owning    = slices.Concat(editing, []Action{HostEdit, ServerEdit, ProjectEdit})
 )
 

@@ -9,7 +9,8 @@
 // It refuses to know how an actor proved who they are; see hub/identity.
 //
 //	            read*  run, cancel  edit jobs, schedules,  hosts,   tokens
-//	                                use servers            servers
+//	                                variables, secrets**,  servers
+//	                                use servers
 //	owner         x         x               x                 x      own
 //	admin         x         x               x                 x      own
 //	editor        x         x               x                 -      own
@@ -19,6 +20,9 @@
 //
 // Using a server, which is to let a job run on it, is a right apart from editing
 // jobs and apart from changing servers; whoever may run the job needs none of them.
+//
+// ** Of secrets everybody reads names at most. Whoever edits jobs can have a job read
+// any secret of the project, so that right would be worth nothing without this one.
 //
 // An instance administrator may do everything everywhere.
 package authz

@@ -20,6 +20,7 @@ import (
 	"github.com/cronium/cronium/hub/httpapi/internal/bucket"
 	"github.com/cronium/cronium/hub/identity"
 	"github.com/cronium/cronium/hub/job"
+	outputs "github.com/cronium/cronium/hub/output" // output is what handlers answer
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/probe"
 	"github.com/cronium/cronium/hub/project"
@@ -27,7 +28,9 @@ import (
 	"github.com/cronium/cronium/hub/run"
 	"github.com/cronium/cronium/hub/runlog"
 	"github.com/cronium/cronium/hub/schedule"
+	"github.com/cronium/cronium/hub/secret"
 	"github.com/cronium/cronium/hub/server"
+	"github.com/cronium/cronium/hub/variable"
 )
 
 // Config is what the door may be told. The zero value serves loopback names.
@@ -66,6 +69,9 @@ type Deps struct {
 	Hosts     *fleet.Fleet
 	Servers   *server.Store
 	Probe     *probe.Prober
+	Variables *variable.Store
+	Secrets   *secret.Store
+	Outputs   *outputs.Store
 	Orders    Orders
 	Downloads *release.Dir // programs of agents
 	Dashboard http.Handler // everything outside /api
@@ -97,6 +103,9 @@ type API struct {
 	downloads *release.Dir
 	servers   *server.Store
 	probe     *probe.Prober
+	variables *variable.Store
+	secrets   *secret.Store
+	outputs   *outputs.Store
 	dashboard http.Handler
 	orders    Orders
 
@@ -127,7 +136,8 @@ func New(c Config, d Deps) (*API, error) {
 	c.fill()
 	a := &API{
 		db: d.DB, bell: d.Bell, identity: d.Identity, projects: d.Projects, jobs: d.Jobs, runs: d.Runs, schedules: d.Schedules,
-		logs: d.Logs, hosts: d.Hosts, servers: d.Servers, probe: d.Probe, downloads: d.Downloads, dashboard: d.Dashboard, orders: d.Orders,
+		logs: d.Logs, hosts: d.Hosts, servers: d.Servers, probe: d.Probe, downloads: d.Downloads, variables: d.Variables, secrets: d.Secrets,
+		outputs: d.Outputs, dashboard: d.Dashboard, orders: d.Orders,
 		cfg: c, now: c.Now, log: c.Log, router: chi.NewRouter(), origins: http.NewCrossOriginProtection(), closing: make(chan struct{}),
 	}
 	if a.downloads == nil {

@@ -30,6 +30,8 @@ type JobSpec struct {
 
 	Container *JobContainer `json:"container,omitempty" doc:"Without it the script is a process of the host"`
 	Limits    *JobLimits    `json:"limits,omitempty"`
+
+	Secrets []string `json:"secrets,omitempty" maxItems:"32" doc:"Names of the project's secrets that the script may read"`
 }
 
 // JobContainer is the Docker container that a job's script runs in.

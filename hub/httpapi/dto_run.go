@@ -1,6 +1,9 @@
 package httpapi
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // RunRequest starts a run.
 type RunRequest struct {
@@ -46,10 +49,17 @@ type RunOutcome struct {
 // Run is a run with its attempts.
 type Run struct {
 	RunSummary
-	Inputs      map[string]any `json:"inputs" doc:"Secret inputs are left out"`
-	Attempts    []Attempt      `json:"attempts"`
-	Timeline    []Moment       `json:"timeline"`
-	MaxAttempts int            `json:"max_attempts"`
+	Inputs map[string]any `json:"inputs" doc:"Secret inputs are left out"`
+
+	Output      json.RawMessage `json:"output,omitempty" doc:"What the script has set, if that is at most 64 KiB; all of it is at …/output"`
+	OutputBytes int64           `json:"output_bytes" doc:"0: there is none"`
+	OutputAt    *time.Time      `json:"output_at,omitempty"`
+	Condition   *bool           `json:"condition,omitempty" doc:"What the script has set it to"`
+	Progress    *RunProgress    `json:"progress,omitempty"`
+
+	Attempts    []Attempt `json:"attempts"`
+	Timeline    []Moment  `json:"timeline"`
+	MaxAttempts int       `json:"max_attempts"`
 }
 
 // Attempt is one try of a run on one host.

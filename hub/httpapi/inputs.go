@@ -155,6 +155,39 @@ type signedOut struct {
 	ClearSiteData string `header:"Clear-Site-Data"`
 }
 
+// VariablePath is the path of a variable.
+type VariablePath struct {
+	ProjectPath
+	Variable string `path:"variable" maxLength:"128" example:"last_backup"`
+}
+
+type listVariablesInput struct {
+	ProjectPath
+	Paging
+	Text string `query:"text" maxLength:"128" doc:"Part of the name"`
+}
+
+type putVariableInput struct {
+	VariablePath
+	Body VariableRequest
+}
+
+// SecretPath is the path of a secret.
+type SecretPath struct {
+	ProjectPath
+	Secret string `path:"secret" maxLength:"128" example:"DB_PASSWORD"`
+}
+
+type listSecretsInput struct {
+	ProjectPath
+	Paging
+}
+
+type putSecretInput struct {
+	SecretPath
+	Body SecretRequest
+}
+
 type listHostsInput struct {
 	ProjectPath
 	Paging

@@ -67,6 +67,8 @@ const (
 	noBody    = 64
 	smallBody = 64 << 10
 	jobBody   = 3 << 20
+	// A value of 64 KiB with space between its parts.
+	variableBody = 128 << 10
 )
 
 // route is one line of the table: everything that is decided before a handler

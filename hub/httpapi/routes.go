@@ -10,7 +10,8 @@ const base = "/api/v1"
 
 // routes is the one table: there is no other way to reach a handler.
 func (a *API) routes() []*route {
-	all := [][]*route{a.accountRoutes(), a.projectRoutes(), a.jobRoutes(), a.runRoutes(), a.scheduleRoutes(), a.hostRoutes(), a.serverRoutes(), a.plainRoutes()}
+	all := [][]*route{a.accountRoutes(), a.projectRoutes(), a.jobRoutes(), a.runRoutes(), a.scheduleRoutes(), a.hostRoutes(), a.serverRoutes(),
+		a.variableRoutes(), a.plainRoutes()}
 	var table []*route
 	for _, some := range all {
 		table = append(table, some...)
@@ -102,6 +103,7 @@ func (a *API) runRoutes() []*route {
 		within("GET", "/runs/{run}", authz.RunRead, doc{"getRun", "runs", "Show a run", 0}, handle(a.getRun)),
 		within("POST", "/runs/{run}/cancel", authz.RunCancel, doc{"cancelRun", "runs", "Cancel a run", 202}, handle(a.cancelRun)),
 		within("GET", "/runs/{run}/log", authz.RunRead, doc{"getRunLog", "runs", "Read a window of a log, by line", 0}, handle(a.getRunLog)),
+		within("GET", "/runs/{run}/output", authz.RunRead, doc{"getRunOutput", "runs", "Read the output of a run: the JSON that its script has set", 0}, handle(a.getRunOutput)),
 		a.rawLogRoute(),
 	}
 }
@@ -141,5 +143,17 @@ func (a *API) serverRoutes() []*route {
 		within("POST", "/servers/{server}/trust", authz.ServerEdit, doc{"trustServer", "servers", "Confirm the host key that the server showed", 0}, handle(a.trustServer)).takes(smallBody),
 		within("POST", "/servers/{server}/archive", authz.ServerEdit, doc{"archiveServer", "servers", "Archive a server: its credential is deleted at once", 0}, handle(a.archiveServer)),
 		within("POST", "/servers/{server}/restore", authz.ServerEdit, doc{"restoreServer", "servers", "Restore an archived server with a new credential", 0}, handle(a.restoreServer)).takes(smallBody),
+	}
+}
+
+func (a *API) variableRoutes() []*route {
+	return []*route{
+		within("GET", "/variables", authz.VariableRead, doc{"listVariables", "variables", "List variables", 0}, handle(a.listVariables)),
+		within("GET", "/variables/{variable}", authz.VariableRead, doc{"getVariable", "variables", "Show a variable", 0}, handle(a.getVariable)),
+		within("PUT", "/variables/{variable}", authz.VariableEdit, doc{"putVariable", "variables", "Create or change a variable", 0}, handle(a.putVariable)).takes(variableBody),
+		within("DELETE", "/variables/{variable}", authz.VariableEdit, doc{"deleteVariable", "variables", "Delete a variable", 0}, handle(a.deleteVariable)),
+		within("GET", "/secrets", authz.SecretRead, doc{"listSecrets", "secrets", "List secrets, without their values", 0}, handle(a.listSecrets)),
+		within("PUT", "/secrets/{secret}", authz.SecretEdit, doc{"putSecret", "secrets", "Create a secret or give it another value", 0}, handle(a.putSecret)).takes(variableBody),
+		within("DELETE", "/secrets/{secret}", authz.SecretEdit, doc{"deleteSecret", "secrets", "Delete a secret", 0}, handle(a.deleteSecret)),
 	}
 }

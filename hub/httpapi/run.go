@@ -98,11 +98,42 @@ func (a *API) showRun(ctx context.Context, c *call, id uuid.UUID) (Run, error) {
 	if shown.Inputs == nil {
 		shown.Inputs = map[string]any{}
 	}
+	if err := a.showSaid(ctx, id, &shown); err != nil {
+		return Run{}, err
+	}
 	for _, t := range r.Attempts {
 		shown.Attempts = append(shown.Attempts, showAttempt(t, names))
 	}
 	shown.Timeline = timeline(r, shown)
 	return shown, nil
+}
+
+// showSaid adds what the run said of itself.
+func (a *API) showSaid(ctx context.Context, id uuid.UUID, shown *Run) error {
+	said, err := a.outputs.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	shown.Output, shown.OutputBytes, shown.OutputAt, shown.Condition = said.Output, said.Bytes, said.OutputAt, said.Condition
+	if p := said.Progress; p != nil {
+		shown.Progress = &RunProgress{Fraction: p.Fraction, Text: p.Text, At: p.At}
+	}
+	return nil
+}
+
+func (a *API) getRunOutput(ctx context.Context, c *call, in *RunPath) (*output[any], error) {
+	id, err := run.ParseID(in.Run)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.runs.Get(ctx, c.project.ID, id); err != nil {
+		return nil, err
+	}
+	whole, err := a.outputs.Whole(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return answer[any](whole), nil
 }
 
 // recentRuns is the newest page, and the runs of it that had not ended when this

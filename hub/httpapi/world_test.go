@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +28,7 @@ import (
 	"github.com/cronium/cronium/hub/httpapi"
 	"github.com/cronium/cronium/hub/identity"
 	"github.com/cronium/cronium/hub/job"
+	"github.com/cronium/cronium/hub/output"
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/pgtest"
 	"github.com/cronium/cronium/hub/probe"
@@ -38,6 +40,7 @@ import (
 	"github.com/cronium/cronium/hub/secret"
 	"github.com/cronium/cronium/hub/server"
 	"github.com/cronium/cronium/hub/setting"
+	"github.com/cronium/cronium/hub/variable"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -62,6 +65,9 @@ type world struct {
 	logs      *runlog.Store
 	fleet     *fleet.Fleet
 	servers   *server.Store
+	variables *variable.Store
+	secrets   *secret.Store
+	outputs   *output.Store
 	api       *httpapi.API
 	url       string
 	downloads string          // a directory, empty at first
@@ -92,6 +98,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	w.fleet = must(fleet.Open(ctx, w.db, fleet.Config{Sealer: keys, Instance: instance.ID, Counter: w.runs, Changed: func() { w.bell.Ring("agents") }}))
 	w.jobs = job.New(w.db, time.Now)
 	w.servers = server.New(w.db, server.Config{Sealer: keys, Instance: instance.ID, Jobs: w.jobs.OnServer})
+	w.variables, w.secrets, w.outputs = variable.New(w.db), secret.NewStore(w.db, keys, slog.New(slog.DiscardHandler)), output.New(w.db)
 	about := facts{w.jobs, keys}
 	w.schedules = schedule.New(w.db, w.runs, about, schedule.Config{})
 	config := httpapi.Config{
@@ -105,6 +112,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 		DB: w.db, Bell: w.bell, Identity: w.identity, Projects: w.projects, Jobs: w.jobs, Runs: w.runs, Schedules: w.schedules,
 		Logs: w.logs, Hosts: w.fleet, Servers: w.servers, Probe: probe.New(probe.Config{Servers: w.servers, Fleet: w.fleet}), Orders: about,
 		Downloads: release.In(w.downloads),
+		Variables: w.variables, Secrets: w.secrets, Outputs: w.outputs,
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }),
 	}))
 	w.serve()
@@ -389,6 +397,10 @@ func sample(r httpapi.Route) string {
 		return `{"fingerprint":"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}`
 	case "POST /projects/{project}/servers/{server}/restore":
 		return `{"credential":{"generate":true}}`
+	case "PUT /projects/{project}/variables/{variable}":
+		return `{"value":[1,"two"]}`
+	case "PUT /projects/{project}/secrets/{secret}":
+		return `{"value":"sesame-open"}`
 	case "POST /schedules/preview":
 		return `{"cron":"0 * * * *"}`
 	}

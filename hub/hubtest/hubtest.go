@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,8 +23,10 @@ type World struct {
 	AgentsAddr string
 	Client     *client.Client // as the administrator
 
-	t   testing.TB
-	log *slog.Logger
+	t       testing.TB
+	log     *slog.Logger
+	config  hub.Config
+	stopHub func()
 }
 
 // New starts a hub, enrols an agent with real processes as its executor, and
@@ -39,20 +42,35 @@ func New(t testing.TB) *World {
 func NewHub(t testing.TB) *World {
 	t.Helper()
 	w := &World{t: t, log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-	h, err := hub.New(t.Context(), hub.Config{
+	w.config = hub.Config{
 		DataDir: t.TempDir(), HTTP: "127.0.0.1:0", Agents: "127.0.0.1:0", DatabaseURL: pgtest.URL(t),
 		Admin: hub.Admin{Email: Email, Password: Password}, Version: "test", Log: w.log,
-	})
-	if err != nil {
-		t.Fatalf("make a hub: %v", err)
 	}
-	w.URL, w.AgentsAddr = h.URL(), h.AgentsAddr()
-	w.start(h.Run, h.Close)
+	w.startHub()
 	m := Machine{URL: w.URL, t: t}
 	m.AwaitHub()
 	m.login()
 	w.Client = m.Client
 	return w
+}
+
+func (w *World) startHub() {
+	w.t.Helper()
+	h, err := hub.New(w.t.Context(), w.config)
+	if err != nil {
+		w.t.Fatalf("make a hub: %v", err)
+	}
+	w.URL, w.AgentsAddr = h.URL(), h.AgentsAddr()
+	w.stopHub = w.start(h.Run, h.Close)
+}
+
+// RestartHub ends the hub and starts another on the same data and addresses.
+func (w *World) RestartHub() {
+	w.t.Helper()
+	w.stopHub()
+	w.config.HTTP, w.config.Agents = strings.TrimPrefix(w.URL, "http://"), w.AgentsAddr
+	w.startHub()
+	(&Machine{URL: w.URL, t: w.t}).AwaitHub()
 }
 
 // AddAgent enrols an agent with these labels and waits until it is online.
@@ -132,8 +150,8 @@ func (w *World) Finish(id string, patience time.Duration) client.Run {
 	return finish(w.t, w.Client, id, patience)
 }
 
-// start runs a loop until the test ends, and closes after it.
-func (w *World) start(run func(context.Context) error, closeAll func()) {
+// start runs a loop until it is stopped or the test ends, and closes after it.
+func (w *World) start(run func(context.Context) error, closeAll func()) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	var loop sync.WaitGroup
 	loop.Go(func() {
@@ -141,11 +159,13 @@ func (w *World) start(run func(context.Context) error, closeAll func()) {
 			w.t.Errorf("a loop of the test's world ended: %v", err)
 		}
 	})
-	w.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		loop.Wait()
 		closeAll()
 	})
+	w.t.Cleanup(stop)
+	return stop
 }
 
 // RemoveRunner deletes what tests of this package build; call it at the end of TestMain.

@@ -39,6 +39,8 @@ type Spec struct {
 
 	Container *Container `json:"container,omitempty"` // default: a process of the host
 	Limits    *Limits    `json:"limits,omitempty"`    // default: the executor's
+
+	Secrets []string `json:"secrets,omitempty"` // names of the project's secrets that the script may read, sorted
 }
 
 // Language is what the job's work is written in: that of its script, or http.

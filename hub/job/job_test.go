@@ -422,3 +422,23 @@ func TestHostsMustBeAbleToLimitWhatTheJobLimits(t *testing.T) {
 		}
 	}
 }
+
+func TestSecretsAreNamesInOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := definition()
+	d.Spec.Secrets = []string{"TOKEN", "db.password", "TOKEN", "A"}
+	j := w.mustPut(d, 0, Created)
+	if diff := cmp.Diff([]string{"A", "TOKEN", "db.password"}, j.Spec.Secrets); diff != "" {
+		t.Error(diff)
+	}
+	d.Spec.Secrets = []string{"db.password", "A", "TOKEN"}
+	w.mustPut(d, 0, Unchanged)
+	for _, bad := range [][]string{{"1X"}, {""}, {"A B"}, {strings.Repeat("x", 129)}, make([]string, 33)} {
+		d.Spec.Secrets = bad
+		_, _, err := w.put(d, 0)
+		if p, ok := problem.As(err); !ok || p.Code != "secrets_invalid" || p.Field != "spec.secrets" || p.Hint == "" {
+			t.Errorf("secrets %q: %v", bad, err)
+		}
+	}
+}

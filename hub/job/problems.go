@@ -34,6 +34,8 @@ var (
 		"Servers run no containers", "Remove spec.container to run the script on the server itself, or choose a host by labels.")
 	ErrImage = problem.New("image_invalid", http.StatusUnprocessableEntity,
 		"Image reference is not valid", "Write it as NAME:TAG or NAME@sha256:DIGEST, for example python:3.12-slim.")
+	ErrSecrets = problem.New("secrets_invalid", http.StatusUnprocessableEntity,
+		"The list of secrets is not valid", "List at most 32 names: letters, digits and _ . -, a letter or _ first.")
 	ErrParameter = problem.New("invalid_parameter", http.StatusUnprocessableEntity,
 		"Parameter is not valid", "Use one of the values that the message lists.")
 )

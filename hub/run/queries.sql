@@ -362,3 +362,11 @@ with top as (
     select @seen::bigint as seen, nextval('fence')::bigint as here
 )
 select (case when t.here <= t.seen then setval('fence', t.seen + 1000000) else 0 end)::bigint as raised from top t;
+
+-- name: Live :one
+-- An attempt that an agent holds and runs, also one whose lease has just run out:
+-- the agent speaks.
+select q.project_id, q.job_id, q.job_version, r.job_name
+from run_queue q join runs r on r.id = q.run_id
+where q.run_id = @run_id and q.attempt = @attempt and q.fence = @fence and q.agent_id = @agent_id::uuid
+  and q.state in ('running', 'unknown');

@@ -9,6 +9,11 @@
 //	1 version | 8 id of the KEK | 12+32+16 wrapped key | 12 nonce | ciphertext + 16
 //
 // It promises that [Keys] may be used concurrently, that a value sealed twice
-// looks different, and that a [Text] cannot be printed by accident. It refuses to
-// know tables: rooms keep their own sealed bytes.
+// looks different, and that a [Text] cannot be printed by accident. Rooms that have
+// something to hide keep their own sealed bytes.
+//
+// The secrets that people give to a project are kept here ([Store]): a name and a
+// sealed value, which [Store.Read] opens for one attempt of a run and for nobody else.
+// Who has read which secret, and when last, is kept for 90 days after that. Which
+// secrets an attempt may read is not known here.
 package secret

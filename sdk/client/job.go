@@ -44,6 +44,8 @@ type Spec struct {
 
 	Container *Container `json:"container,omitempty"` // nil: a process of the host
 	Limits    *Limits    `json:"limits,omitempty"`
+
+	Secrets []string `json:"secrets,omitempty"` // names of the project's secrets that the script may read
 }
 
 // Container is the Docker container that a job's script runs in.

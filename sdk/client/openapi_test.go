@@ -77,6 +77,7 @@ func TestEveryRequestIsOneThatTheAPIDescribes(t *testing.T) {
 				Script: client.Script{Language: "bash", Source: "true"}, Timeout: "2m", Env: map[string]string{"A": "b"},
 				Inputs: map[string]client.Input{"i": {Type: "integer", Default: 1, Required: true, Description: "d", Enum: []any{1}, Minimum: &least, Maximum: &least}},
 				Target: &client.Target{Labels: map[string]string{"os": "linux"}}, Retries: &client.Retries{Max: 1, Backoff: "fixed", Delay: "1s", On: []string{"lost"}},
+				Secrets: []string{"TOKEN"},
 			},
 			Schedules: []client.ScheduleWish{{Name: "n", Cron: "* * * * *", Zone: "UTC", Gap: "skip", Fold: "both", Overlap: "skip", CatchUp: "none", Inputs: map[string]any{"i": 2}, Enabled: new(bool)}},
 		},
@@ -134,11 +135,22 @@ func TestEveryRequestIsOneThatTheAPIDescribes(t *testing.T) {
 			_, err := c.PutProjectSettings(ctx, "p", client.ProjectSettings{Images: []string{"a/*"}})
 			return err
 		},
-		"sched":   func(c *client.Client) error { _, err := c.Schedules(ctx, "p", "x", paging); return err },
-		"sched1":  func(c *client.Client) error { _, err := c.Schedule(ctx, "p", "s"); return err },
-		"spause":  func(c *client.Client) error { _, err := c.PauseSchedule(ctx, "p", "s"); return err },
-		"sresume": func(c *client.Client) error { _, err := c.ResumeSchedule(ctx, "p", "s"); return err },
-		"fires":   func(c *client.Client) error { _, err := c.Fires(ctx, "p", "s", paging); return err },
+		"output": func(c *client.Client) error { _, err := c.RunOutput(ctx, "p", "r"); return err },
+		"vars":   func(c *client.Client) error { _, err := c.Variables(ctx, "p", "t", paging); return err },
+		"var":    func(c *client.Client) error { _, err := c.Variable(ctx, "p", "v"); return err },
+		"putvar": func(c *client.Client) error {
+			_, err := c.PutVariable(ctx, "p", "v", json.RawMessage(`[1]`))
+			return err
+		},
+		"rmvar":     func(c *client.Client) error { return c.DeleteVariable(ctx, "p", "v") },
+		"secrets":   func(c *client.Client) error { _, err := c.Secrets(ctx, "p", paging); return err },
+		"putsecret": func(c *client.Client) error { return c.PutSecret(ctx, "p", "S", "open sesame") },
+		"rmsecret":  func(c *client.Client) error { return c.DeleteSecret(ctx, "p", "S") },
+		"sched":     func(c *client.Client) error { _, err := c.Schedules(ctx, "p", "x", paging); return err },
+		"sched1":    func(c *client.Client) error { _, err := c.Schedule(ctx, "p", "s"); return err },
+		"spause":    func(c *client.Client) error { _, err := c.PauseSchedule(ctx, "p", "s"); return err },
+		"sresume":   func(c *client.Client) error { _, err := c.ResumeSchedule(ctx, "p", "s"); return err },
+		"fires":     func(c *client.Client) error { _, err := c.Fires(ctx, "p", "s", paging); return err },
 		"preview": func(c *client.Client) error {
 			_, err := c.Preview(ctx, client.PreviewRequest{Cron: "* * * * *", Zone: "UTC", N: 3, Gap: "skip", Fold: "both"})
 			return err
@@ -246,6 +258,8 @@ func TestTheTypesHaveTheFieldsOfTheAPI(t *testing.T) {
 		"Run": client.Run{}, "Attempt": client.Attempt{}, "Moment": client.Moment{}, "Log": client.Log{}, "LogLine": client.LogLine{},
 		"Host": client.Host{}, "HostFacts": client.HostFacts{}, "HostCertificate": client.HostCertificate{},
 		"JoinTokenRequest": client.JoinTokenRequest{}, "NewJoinToken": client.NewJoinToken{}, "Schedule": client.Schedule{}, "Fire": client.Fire{},
+		"Variable": client.Variable{}, "VariableRequest": client.VariableRequest{}, "Secret": client.Secret{}, "SecretRead": client.SecretRead{},
+		"SecretRequest": client.SecretRequest{}, "RunProgress": client.RunProgress{},
 		"PreviewRequest": client.PreviewRequest{}, "Preview": client.Preview{}, "PreviewTime": client.PreviewTime{},
 		"ProjectSettings": client.ProjectSettings{}, "Stage": client.Stage{},
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -76,10 +77,24 @@ type RunOutcome struct {
 // Run is a run with its attempts.
 type Run struct {
 	RunSummary
-	Inputs      map[string]any `json:"inputs"` // without the secret ones
-	Attempts    []Attempt      `json:"attempts"`
-	Timeline    []Moment       `json:"timeline"`
-	MaxAttempts int            `json:"max_attempts"`
+	Inputs map[string]any `json:"inputs"` // without the secret ones
+
+	Output      json.RawMessage `json:"output,omitempty"` // what the script has set, if that is at most 64 KiB; see [Client.RunOutput]
+	OutputBytes int64           `json:"output_bytes"`     // 0: there is none
+	OutputAt    *time.Time      `json:"output_at,omitempty"`
+	Condition   *bool           `json:"condition,omitempty"` // what the script has set it to
+	Progress    *RunProgress    `json:"progress,omitempty"`
+
+	Attempts    []Attempt `json:"attempts"`
+	Timeline    []Moment  `json:"timeline"`
+	MaxAttempts int       `json:"max_attempts"`
+}
+
+// RunProgress is how far a run says it has come.
+type RunProgress struct {
+	Fraction *float64  `json:"fraction,omitempty"` // 0 to 1; nil: it does not know
+	Text     string    `json:"text"`
+	At       time.Time `json:"at"`
 }
 
 // Attempt is one try of a run on one host.
@@ -174,6 +189,12 @@ func (c *Client) Runs(ctx context.Context, project string, f RunFilter, p Paging
 func (c *Client) Run(ctx context.Context, project, id string) (Run, error) {
 	var run Run
 	return run, c.call(ctx, get(runs(project, id)...), &run)
+}
+
+// RunOutput returns the whole output of a run.
+func (c *Client) RunOutput(ctx context.Context, project, id string) (json.RawMessage, error) {
+	var output json.RawMessage
+	return output, c.call(ctx, get(runs(project, id, "output")...), &output)
 }
 
 // CancelRun asks for the end of a run; a running script gets its grace period.

@@ -49,6 +49,8 @@ type Spec struct {
 	Container *Container `json:"container,omitempty"` // nil: a process of the host
 	Limits    *Limits    `json:"limits,omitempty"`
 
+	Secrets []string `json:"secrets,omitempty"` // names of the project's secrets that the script may read
+
 	// Schedules that are nil leave the job's as they are; an empty list removes all.
 	Schedules []Schedule `json:"schedules,omitzero"`
 }

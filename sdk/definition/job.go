@@ -58,6 +58,7 @@ func (r *reader) specFields(s *Spec) fields {
 		"env":       r.texts(&s.Env, envName, freeText, 200),
 		"container": func(n *yaml.Node, at string) { s.Container = r.container(n, at) },
 		"limits":    func(n *yaml.Node, at string) { s.Limits = r.limits(n, at) },
+		"secrets":   r.names(&s.Secrets, secretName, 32),
 		"schedules": func(n *yaml.Node, at string) { s.Schedules = r.schedules(n, at) },
 	}
 }

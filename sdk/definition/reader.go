@@ -47,6 +47,8 @@ var (
 	memorySize  = kind{regexp.MustCompile(`^[1-9][0-9]*(MiB|GiB)$`), "a whole number of MiB or GiB, for example 512MiB", 16}
 	inputName   = kind{regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`),
 		"1–64 letters, digits, _ and -, with a letter or _ first", 64}
+	secretName = kind{regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,127}$`),
+		"1–128 letters, digits and _ . -, with a letter or _ first", 128}
 	durations = kind{regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`),
 		"write a duration with units, like 90s, 2m or 1h30m", 32}
 	labelValue  = kind{regexp.MustCompile(`^[^\x00-\x1f\x7f]*$`), "no control characters", 128}
@@ -409,6 +411,20 @@ func (r *reader) texts(dst *map[string]string, names, values kind, limit int) se
 			var text string
 			r.matching(&text, values)(value, at)
 			(*dst)[key.Value] = text
+		})
+	}
+}
+
+// names reads a list of text in which nothing is twice.
+func (r *reader) names(dst *[]string, k kind, limit int) setter {
+	return func(n *yaml.Node, at string) {
+		*dst = []string{}
+		r.items(n, at, limit, func(n *yaml.Node, at string) {
+			var name string
+			if r.matching(&name, k)(n, at); name != "" && slices.Contains(*dst, name) {
+				r.found(n, at, "%s is listed twice", quote(name))
+			}
+			*dst = append(*dst, name)
 		})
 	}
 }

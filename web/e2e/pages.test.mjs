@@ -41,9 +41,12 @@ before(async () => {
       `/runs/${r}?tab=timeline`,
       `/runs/${r}?tab=attempts`,
       `/runs/${r}?tab=inputs`,
+      `/runs/${r}?tab=output`,
     ]),
     '/schedules',
     '/hosts',
+    '/variables',
+    '/secrets',
     '/settings/tokens',
     '/no-such-page',
   ];

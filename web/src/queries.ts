@@ -7,7 +7,7 @@ import {
   type InfiniteData,
 } from '@tanstack/react-query';
 import { useCallback } from 'react';
-import { at, call, del, get, post, Problem, query } from './request';
+import { at, call, del, get, getText, post, Problem, query } from './request';
 import { useTopic } from './socket';
 import type {
   Fire,
@@ -22,7 +22,9 @@ import type {
   Run,
   RunSummary,
   Schedule,
+  Secret,
   Token,
+  Variable,
 } from './types';
 
 export const client = new QueryClient({
@@ -164,6 +166,89 @@ export function useRun(id: string) {
     queryFn: ({ signal }) => get<Run>(at('projects', project, 'runs', id), signal),
     // The socket brings changes; this stands behind it.
     refetchInterval: (q) => (q.state.data && q.state.data.finished_at ? false : 5000),
+  });
+}
+
+/** The output of a run as JSON text; `since` is when it was set. */
+export function useRunOutput(id: string, since: string) {
+  const project = useProject();
+  return useQuery({
+    queryKey: ['output', project, id, since],
+    queryFn: ({ signal }) => getText(at('projects', project, 'runs', id, 'output'), signal),
+    placeholderData: (old) => old,
+    staleTime: Infinity,
+  });
+}
+
+export function useVariables() {
+  const project = useProject();
+  return useInfiniteQuery({
+    queryKey: ['variables', project],
+    queryFn: ({ pageParam, signal }) =>
+      get<Page<Variable>>(
+        at('projects', project, 'variables') + query({ limit: 100, cursor: pageParam }),
+        signal,
+      ),
+    initialPageParam: '',
+    getNextPageParam: (p) => p.next_cursor,
+    refetchInterval: 15_000,
+  });
+}
+
+/** Sets a variable to JSON that is written already, so that no digit is lost. */
+export function usePutVariable() {
+  const project = useProject();
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ name, json }: { name: string; json: string }) =>
+      call<Variable>(at('projects', project, 'variables', name), {
+        method: 'PUT',
+        body: `{"value":${json}}`,
+      }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['variables'] }),
+  });
+}
+
+export function useDeleteVariable() {
+  const project = useProject();
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => del(at('projects', project, 'variables', name)),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['variables'] }),
+  });
+}
+
+export function useSecrets() {
+  const project = useProject();
+  return useInfiniteQuery({
+    queryKey: ['secrets', project],
+    queryFn: ({ pageParam, signal }) =>
+      get<Page<Secret>>(
+        at('projects', project, 'secrets') + query({ limit: 100, cursor: pageParam }),
+        signal,
+      ),
+    initialPageParam: '',
+    getNextPageParam: (p) => p.next_cursor,
+    refetchInterval: 30_000,
+  });
+}
+
+export function usePutSecret() {
+  const project = useProject();
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ name, value }: { name: string; value: string }) =>
+      call<void>(at('projects', project, 'secrets', name), { method: 'PUT', json: { value } }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['secrets'] }),
+  });
+}
+
+export function useDeleteSecret() {
+  const project = useProject();
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => del(at('projects', project, 'secrets', name)),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['secrets'] }),
   });
 }
 

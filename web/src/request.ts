@@ -28,6 +28,8 @@ interface Answer<T> {
 interface Options {
   method?: string;
   json?: unknown;
+  /** JSON that is written already. */
+  body?: string;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
@@ -73,19 +75,38 @@ export async function call<T>(path: string, options: Options = {}): Promise<Answ
     signal: options.signal,
     credentials: 'same-origin',
   };
-  if (options.json !== undefined) {
+  if (options.body !== undefined) {
+    headers['Content-Type'] = 'application/json';
+    init.body = options.body;
+  } else if (options.json !== undefined) {
     headers['Content-Type'] = 'application/json';
     init.body = JSON.stringify(options.json);
   } else if (init.method !== 'GET' && init.method !== 'DELETE') {
     headers['Content-Type'] = 'application/json';
     init.body = '{}';
   }
+  const res = await exchange(path, init);
+  const body = res.status === 204 ? (undefined as T) : ((await res.json()) as T);
+  return { body, etag: res.headers.get('ETag') };
+}
+
+/** An answer's JSON as it was written, for what JSON.parse would round. */
+export async function getText(path: string, signal?: AbortSignal): Promise<string> {
+  const res = await exchange(path, {
+    headers: { Accept: 'application/json' },
+    signal,
+    credentials: 'same-origin',
+  });
+  return (await res.text()).trim();
+}
+
+async function exchange(path: string, init: RequestInit): Promise<Response> {
   const sentAt = Date.now();
   let res: Response;
   try {
     res = await fetch('/api/v1' + path, init);
   } catch (err) {
-    if (options.signal?.aborted) throw err;
+    if (init.signal?.aborted) throw err;
     throw new Problem({
       title: 'The hub cannot be reached',
       status: 0,
@@ -99,8 +120,7 @@ export async function call<T>(path: string, options: Options = {}): Promise<Answ
     if (res.status === 401 && !path.startsWith('/auth/') && path !== '/setup') signedOut();
     throw problem;
   }
-  const body = res.status === 204 ? (undefined as T) : ((await res.json()) as T);
-  return { body, etag: res.headers.get('ETag') };
+  return res;
 }
 
 export const get = async <T>(path: string, signal?: AbortSignal) => (await call<T>(path, { signal })).body;

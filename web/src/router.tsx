@@ -120,6 +120,18 @@ const server = createRoute({
   component: lazyRouteComponent(() => import('./pages/Server')),
 });
 
+const variables = createRoute({
+  getParentRoute: () => shell,
+  path: '/variables',
+  component: lazyRouteComponent(() => import('./pages/Variables')),
+});
+
+const secrets = createRoute({
+  getParentRoute: () => shell,
+  path: '/secrets',
+  component: lazyRouteComponent(() => import('./pages/Secrets')),
+});
+
 const tokens = createRoute({
   getParentRoute: () => shell,
   path: '/settings/tokens',
@@ -182,6 +194,8 @@ export const router = createRouter({
       schedules,
       hosts,
       server,
+      variables,
+      secrets,
       settings,
       tokens,
       anywhere,

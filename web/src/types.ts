@@ -41,5 +41,7 @@ export type Opener = S['Opener'];
 export type ServerRequest = S['ServerRequest'];
 export type ServerImpact = S['ServerImpact'];
 export type JoinToken = S['NewJoinToken'];
+export type Variable = S['Variable'];
+export type Secret = S['Secret'];
 export type LogLine = S['LogLine'];
 export type LogWindow = S['Log'];

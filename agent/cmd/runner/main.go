@@ -1,5 +1,6 @@
 // Command cronium-runner runs one script for cronium-agent, or is its hands on a
-// server (`reside DIR`). It is started by the agent, not by people.
+// server (`reside DIR`). It is started by the agent, not by people. Scripts start it
+// as `cronium-runner call` to use the API of their run.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/cronium/cronium/agent/call"
 	"github.com/cronium/cronium/agent/executor/ssh/resident"
 	"github.com/cronium/cronium/agent/runner"
 )
@@ -17,6 +19,9 @@ import (
 var version = "dev"
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "call" {
+		os.Exit(call.Main(os.Args[2:], os.Getenv("CRONIUM_SOCKET"), os.Stdin, os.Stdout, os.Stderr))
+	}
 	runtime.LockOSThread()
 	if len(os.Args) == 3 && os.Args[1] == resident.Command {
 		end(resident.Main(context.Background(), os.Args[2], os.Stdin, os.Stdout, time.Now))

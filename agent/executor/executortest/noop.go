@@ -45,4 +45,6 @@ func (ended) Grew() <-chan struct{}      { return nil }
 func (ended) Wait(context.Context) error { return nil }
 func (ended) Close()                     {}
 
+func (ended) Calls(context.Context, executor.Answerer) error { return nil }
+
 func (ended) Cancel(context.Context, time.Duration) error { return nil }

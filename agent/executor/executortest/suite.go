@@ -72,6 +72,10 @@ func Suite(t *testing.T, subject Subject) {
 		"AFullDiskCostsLogButNotTheResult":      s.fullDisk,
 		"ADiskThatStaysFullIsTheReason":         s.fullDiskForGood,
 		"ADeepDirectoryIsNoProblem":             s.deepDirectory,
+		"AScriptUsesTheAPIOfItsRun":             s.scriptCalls,
+		"ACallWaitsForTheNextAgent":             s.callWaitsForTheNextAgent,
+		"CallsEndWithTheAttempt":                s.callsEndWithTheAttempt,
+		"TheAPIIsInReachOfADeepDirectory":       s.callsFromADeepDirectory,
 		"SIGPIPEAndOtherSignalsAreTheirDefault": s.signalsAreDefault,
 	}
 	t.Logf("%d cases", len(cases))

@@ -167,6 +167,7 @@ func (r *Running) died(ctx context.Context) error {
 		p, exit.Duration = executor.ErrRebooted.With("the host has another boot id now"), 0
 	}
 	exit.Problem = &journal.Problem{Code: p.Code, Title: p.Title, Detail: p.Detail, Hint: p.Hint}
+	runner.ForgetSocket(r.entry)
 	return r.entry.Finish(exit)
 }
 
@@ -183,6 +184,12 @@ func (r *Running) Cancel(ctx context.Context, grace time.Duration) error {
 		return fmt.Errorf("cancel %s: %w", r.entry.Ref, err)
 	}
 	return nil
+}
+
+// over reports whether there is nothing to talk to any more.
+func (r *Running) over() bool {
+	_, _, over, err := r.entry.Exit()
+	return over || err != nil || r.runner.Gone()
 }
 
 // Dial connects to the socket of the runner that works in dir. The socket's path may

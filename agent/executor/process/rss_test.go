@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -24,11 +25,17 @@ func TestARunnerTakesAtMostTenMiB(t *testing.T) {
 	}
 	executortest.Running(t, x)
 	secrets := &runnerv1.Handover{Mask: [][]byte{[]byte("a-secret-of-some-length-0123456789"), []byte("another-secret-of-some-length")}}
-	r, e := executortest.Start(t, x, executortest.Case{Source: "echo idle; sleep 0.3; seq 1 2000000; echo done >&2; sleep 60", Handover: secrets})
+	r, e := executortest.Start(t, x, executortest.Case{Source: `"$CRONIUM_RUNNER" call variable.get '{"name":"x"}'; echo idle; sleep 0.3; seq 1 2000000; echo done >&2; sleep 60`, Handover: secrets})
 	started, _, err := e.Started()
 	if err != nil {
 		t.Fatal(err)
 	}
+	attached := make(chan error, 1)
+	go func() { // as an agent does for as long as the script runs
+		attached <- r.Calls(executortest.Context(t), func(context.Context, *runnerv1.Call) *runnerv1.Answer {
+			return &runnerv1.Answer{ValueJson: []byte("42")}
+		})
+	}()
 	executortest.WaitFor(t, r, e, "idle")
 	idle := rss(t, started.Runner.PID)
 	executortest.WaitFor(t, r, e, "done\n")
@@ -41,6 +48,9 @@ func TestARunnerTakesAtMostTenMiB(t *testing.T) {
 		t.Fatal(err)
 	}
 	executortest.Result(t, r, e)
+	if err := <-attached; err != nil {
+		t.Errorf("Calls ended with %v", err)
+	}
 }
 
 func buildRunner(t *testing.T) string {

@@ -2364,6 +2364,126 @@ func (*CancelResponse) Descriptor() ([]byte, []int) {
 	return file_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
+type RuntimeCallRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *AttemptRef            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	Id            int64                  `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"` // unique in the attempt
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	ArgsJson      []byte                 `protobuf:"bytes,4,opt,name=args_json,json=argsJson,proto3" json:"args_json,omitempty"` // an object
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuntimeCallRequest) Reset() {
+	*x = RuntimeCallRequest{}
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuntimeCallRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuntimeCallRequest) ProtoMessage() {}
+
+func (x *RuntimeCallRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuntimeCallRequest.ProtoReflect.Descriptor instead.
+func (*RuntimeCallRequest) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *RuntimeCallRequest) GetRef() *AttemptRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *RuntimeCallRequest) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *RuntimeCallRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RuntimeCallRequest) GetArgsJson() []byte {
+	if x != nil {
+		return x.ArgsJson
+	}
+	return nil
+}
+
+type RuntimeCallResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ValueJson     []byte                 `protobuf:"bytes,1,opt,name=value_json,json=valueJson,proto3" json:"value_json,omitempty"` // compact; empty is null
+	Problem       *Problem               `protobuf:"bytes,2,opt,name=problem,proto3" json:"problem,omitempty"`                      // the script's own: it asked for what it cannot have
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuntimeCallResponse) Reset() {
+	*x = RuntimeCallResponse{}
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuntimeCallResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuntimeCallResponse) ProtoMessage() {}
+
+func (x *RuntimeCallResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuntimeCallResponse.ProtoReflect.Descriptor instead.
+func (*RuntimeCallResponse) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *RuntimeCallResponse) GetValueJson() []byte {
+	if x != nil {
+		return x.ValueJson
+	}
+	return nil
+}
+
+func (x *RuntimeCallResponse) GetProblem() *Problem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
 type CredentialsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *AttemptRef            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -2373,7 +2493,7 @@ type CredentialsRequest struct {
 
 func (x *CredentialsRequest) Reset() {
 	*x = CredentialsRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2385,7 +2505,7 @@ func (x *CredentialsRequest) String() string {
 func (*CredentialsRequest) ProtoMessage() {}
 
 func (x *CredentialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2398,7 +2518,7 @@ func (x *CredentialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialsRequest.ProtoReflect.Descriptor instead.
 func (*CredentialsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CredentialsRequest) GetRef() *AttemptRef {
@@ -2417,7 +2537,7 @@ type CredentialsResponse struct {
 
 func (x *CredentialsResponse) Reset() {
 	*x = CredentialsResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2429,7 +2549,7 @@ func (x *CredentialsResponse) String() string {
 func (*CredentialsResponse) ProtoMessage() {}
 
 func (x *CredentialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2442,7 +2562,7 @@ func (x *CredentialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialsResponse.ProtoReflect.Descriptor instead.
 func (*CredentialsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CredentialsResponse) GetCredentials() []*Credential {
@@ -2465,7 +2585,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_agent_v1_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2477,7 +2597,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_agent_v1_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2490,7 +2610,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Credential) GetServerId() string {
@@ -2531,7 +2651,7 @@ type ProbeRequest struct {
 
 func (x *ProbeRequest) Reset() {
 	*x = ProbeRequest{}
-	mi := &file_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_agent_v1_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2663,7 @@ func (x *ProbeRequest) String() string {
 func (*ProbeRequest) ProtoMessage() {}
 
 func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[37]
+	mi := &file_agent_v1_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +2676,7 @@ func (x *ProbeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeRequest.ProtoReflect.Descriptor instead.
 func (*ProbeRequest) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{37}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ProbeRequest) GetServer() *v1.Server {
@@ -2584,7 +2704,7 @@ type ProbeResponse struct {
 
 func (x *ProbeResponse) Reset() {
 	*x = ProbeResponse{}
-	mi := &file_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_agent_v1_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2716,7 @@ func (x *ProbeResponse) String() string {
 func (*ProbeResponse) ProtoMessage() {}
 
 func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[38]
+	mi := &file_agent_v1_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2729,7 @@ func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
 func (*ProbeResponse) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{38}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ProbeResponse) GetChecks() []*Check {
@@ -2647,7 +2767,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_agent_v1_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2659,7 +2779,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[39]
+	mi := &file_agent_v1_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2672,7 +2792,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{39}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Check) GetName() string {
@@ -2722,7 +2842,7 @@ type ServerFacts struct {
 
 func (x *ServerFacts) Reset() {
 	*x = ServerFacts{}
-	mi := &file_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_agent_v1_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2734,7 +2854,7 @@ func (x *ServerFacts) String() string {
 func (*ServerFacts) ProtoMessage() {}
 
 func (x *ServerFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_v1_agent_proto_msgTypes[40]
+	mi := &file_agent_v1_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2747,7 +2867,7 @@ func (x *ServerFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFacts.ProtoReflect.Descriptor instead.
 func (*ServerFacts) Descriptor() ([]byte, []int) {
-	return file_agent_v1_agent_proto_rawDescGZIP(), []int{40}
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ServerFacts) GetFacts() *Facts {
@@ -2948,7 +3068,16 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\";\n" +
 	"\rCancelRequest\x12*\n" +
 	"\acancels\x18\x01 \x03(\v2\x10.agent.v1.CancelR\acancels\"\x10\n" +
-	"\x0eCancelResponse\"<\n" +
+	"\x0eCancelResponse\"}\n" +
+	"\x12RuntimeCallRequest\x12&\n" +
+	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\x03R\x02id\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1b\n" +
+	"\targs_json\x18\x04 \x01(\fR\bargsJson\"a\n" +
+	"\x13RuntimeCallResponse\x12\x1d\n" +
+	"\n" +
+	"value_json\x18\x01 \x01(\fR\tvalueJson\x12+\n" +
+	"\aproblem\x18\x02 \x01(\v2\x11.agent.v1.ProblemR\aproblem\"<\n" +
 	"\x12CredentialsRequest\x12&\n" +
 	"\x03ref\x18\x01 \x01(\v2\x14.agent.v1.AttemptRefR\x03ref\"M\n" +
 	"\x13CredentialsResponse\x126\n" +
@@ -3006,7 +3135,7 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\vANSWER_LATE\x10\x03\x12\x14\n" +
 	"\x10ANSWER_NOT_YOURS\x10\x042L\n" +
 	"\x10EnrolmentService\x128\n" +
-	"\x05Enrol\x12\x16.agent.v1.EnrolRequest\x1a\x17.agent.v1.EnrolResponse2\x8c\x03\n" +
+	"\x05Enrol\x12\x16.agent.v1.EnrolRequest\x1a\x17.agent.v1.EnrolResponse2\xd8\x03\n" +
 	"\n" +
 	"HubService\x128\n" +
 	"\x05Hello\x12\x16.agent.v1.HelloRequest\x1a\x17.agent.v1.HelloResponse\x12D\n" +
@@ -3014,7 +3143,8 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x06Accept\x12\x17.agent.v1.AcceptRequest\x1a\x18.agent.v1.AcceptResponse\x12;\n" +
 	"\x06Report\x12\x17.agent.v1.ReportRequest\x1a\x18.agent.v1.ReportResponse\x128\n" +
 	"\x05Renew\x12\x16.agent.v1.RenewRequest\x1a\x17.agent.v1.RenewResponse\x12J\n" +
-	"\vCredentials\x12\x1c.agent.v1.CredentialsRequest\x1a\x1d.agent.v1.CredentialsResponse2\x96\x01\n" +
+	"\vCredentials\x12\x1c.agent.v1.CredentialsRequest\x1a\x1d.agent.v1.CredentialsResponse\x12J\n" +
+	"\vRuntimeCall\x12\x1c.agent.v1.RuntimeCallRequest\x1a\x1d.agent.v1.RuntimeCallResponse2\x96\x01\n" +
 	"\x0eHubDataService\x12?\n" +
 	"\x06Upload\x12\x17.agent.v1.UploadRequest\x1a\x18.agent.v1.UploadResponse(\x010\x01\x12C\n" +
 	"\bDownload\x12\x19.agent.v1.DownloadRequest\x1a\x1a.agent.v1.DownloadResponse0\x012\xc2\x01\n" +
@@ -3036,7 +3166,7 @@ func file_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_agent_v1_agent_proto_goTypes = []any{
 	(Phase)(0),                    // 0: agent.v1.Phase
 	(Decision)(0),                 // 1: agent.v1.Decision
@@ -3076,33 +3206,35 @@ var file_agent_v1_agent_proto_goTypes = []any{
 	(*Cancel)(nil),                // 35: agent.v1.Cancel
 	(*CancelRequest)(nil),         // 36: agent.v1.CancelRequest
 	(*CancelResponse)(nil),        // 37: agent.v1.CancelResponse
-	(*CredentialsRequest)(nil),    // 38: agent.v1.CredentialsRequest
-	(*CredentialsResponse)(nil),   // 39: agent.v1.CredentialsResponse
-	(*Credential)(nil),            // 40: agent.v1.Credential
-	(*ProbeRequest)(nil),          // 41: agent.v1.ProbeRequest
-	(*ProbeResponse)(nil),         // 42: agent.v1.ProbeResponse
-	(*Check)(nil),                 // 43: agent.v1.Check
-	(*ServerFacts)(nil),           // 44: agent.v1.ServerFacts
-	nil,                           // 45: agent.v1.EnrolRequest.LabelsEntry
-	nil,                           // 46: agent.v1.Facts.InterpretersEntry
-	nil,                           // 47: agent.v1.HelloRequest.LabelsEntry
-	nil,                           // 48: agent.v1.Assignment.SecretEnvEntry
-	(*timestamppb.Timestamp)(nil), // 49: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 50: google.protobuf.Duration
-	(*v1.Server)(nil),             // 51: runner.v1.Server
+	(*RuntimeCallRequest)(nil),    // 38: agent.v1.RuntimeCallRequest
+	(*RuntimeCallResponse)(nil),   // 39: agent.v1.RuntimeCallResponse
+	(*CredentialsRequest)(nil),    // 40: agent.v1.CredentialsRequest
+	(*CredentialsResponse)(nil),   // 41: agent.v1.CredentialsResponse
+	(*Credential)(nil),            // 42: agent.v1.Credential
+	(*ProbeRequest)(nil),          // 43: agent.v1.ProbeRequest
+	(*ProbeResponse)(nil),         // 44: agent.v1.ProbeResponse
+	(*Check)(nil),                 // 45: agent.v1.Check
+	(*ServerFacts)(nil),           // 46: agent.v1.ServerFacts
+	nil,                           // 47: agent.v1.EnrolRequest.LabelsEntry
+	nil,                           // 48: agent.v1.Facts.InterpretersEntry
+	nil,                           // 49: agent.v1.HelloRequest.LabelsEntry
+	nil,                           // 50: agent.v1.Assignment.SecretEnvEntry
+	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
+	(*v1.Server)(nil),             // 53: runner.v1.Server
 }
 var file_agent_v1_agent_proto_depIdxs = []int32{
-	45, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
+	47, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
 	9,  // 1: agent.v1.EnrolRequest.facts:type_name -> agent.v1.Facts
 	8,  // 2: agent.v1.EnrolResponse.certificate:type_name -> agent.v1.Certificate
-	49, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	46, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
-	47, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
+	51, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	48, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
+	49, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
 	9,  // 6: agent.v1.HelloRequest.facts:type_name -> agent.v1.Facts
 	11, // 7: agent.v1.HelloRequest.held:type_name -> agent.v1.Held
 	4,  // 8: agent.v1.Held.ref:type_name -> agent.v1.AttemptRef
 	0,  // 9: agent.v1.Held.phase:type_name -> agent.v1.Phase
-	50, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
+	52, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
 	4,  // 11: agent.v1.HelloResponse.drop:type_name -> agent.v1.AttemptRef
 	4,  // 12: agent.v1.HeartbeatRequest.held:type_name -> agent.v1.AttemptRef
 	15, // 13: agent.v1.HeartbeatRequest.upgrade_failure:type_name -> agent.v1.UpgradeFailure
@@ -3115,14 +3247,14 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	20, // 20: agent.v1.ReportRequest.started:type_name -> agent.v1.Started
 	21, // 21: agent.v1.ReportRequest.results:type_name -> agent.v1.Result
 	4,  // 22: agent.v1.Started.ref:type_name -> agent.v1.AttemptRef
-	50, // 23: agent.v1.Started.age:type_name -> google.protobuf.Duration
+	52, // 23: agent.v1.Started.age:type_name -> google.protobuf.Duration
 	4,  // 24: agent.v1.Result.ref:type_name -> agent.v1.AttemptRef
 	2,  // 25: agent.v1.Result.outcome:type_name -> agent.v1.Outcome
-	50, // 26: agent.v1.Result.duration:type_name -> google.protobuf.Duration
-	50, // 27: agent.v1.Result.age:type_name -> google.protobuf.Duration
+	52, // 26: agent.v1.Result.duration:type_name -> google.protobuf.Duration
+	52, // 27: agent.v1.Result.age:type_name -> google.protobuf.Duration
 	5,  // 28: agent.v1.Result.problem:type_name -> agent.v1.Problem
 	22, // 29: agent.v1.Result.stages:type_name -> agent.v1.Stage
-	50, // 30: agent.v1.Stage.duration:type_name -> google.protobuf.Duration
+	52, // 30: agent.v1.Stage.duration:type_name -> google.protobuf.Duration
 	24, // 31: agent.v1.ReportResponse.verdicts:type_name -> agent.v1.Verdict
 	4,  // 32: agent.v1.Verdict.ref:type_name -> agent.v1.AttemptRef
 	3,  // 33: agent.v1.Verdict.answer:type_name -> agent.v1.Answer
@@ -3132,51 +3264,55 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	3,  // 37: agent.v1.UploadResponse.answer:type_name -> agent.v1.Answer
 	32, // 38: agent.v1.AssignRequest.assignments:type_name -> agent.v1.Assignment
 	4,  // 39: agent.v1.Assignment.ref:type_name -> agent.v1.AttemptRef
-	48, // 40: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
+	50, // 40: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
 	34, // 41: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
 	4,  // 42: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
 	5,  // 43: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
 	4,  // 44: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
-	50, // 45: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	52, // 45: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
 	35, // 46: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
-	4,  // 47: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
-	40, // 48: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
-	51, // 49: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
-	40, // 50: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
-	43, // 51: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
-	44, // 52: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
-	50, // 53: agent.v1.Check.took:type_name -> google.protobuf.Duration
-	5,  // 54: agent.v1.Check.problem:type_name -> agent.v1.Problem
-	9,  // 55: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
-	6,  // 56: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
-	10, // 57: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
-	13, // 58: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
-	16, // 59: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
-	19, // 60: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
-	25, // 61: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
-	38, // 62: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
-	27, // 63: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
-	29, // 64: agent.v1.HubDataService.Download:input_type -> agent.v1.DownloadRequest
-	31, // 65: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
-	36, // 66: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
-	41, // 67: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
-	7,  // 68: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
-	12, // 69: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
-	14, // 70: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
-	17, // 71: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
-	23, // 72: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
-	26, // 73: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
-	39, // 74: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
-	28, // 75: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
-	30, // 76: agent.v1.HubDataService.Download:output_type -> agent.v1.DownloadResponse
-	33, // 77: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
-	37, // 78: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
-	42, // 79: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
-	68, // [68:80] is the sub-list for method output_type
-	56, // [56:68] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	4,  // 47: agent.v1.RuntimeCallRequest.ref:type_name -> agent.v1.AttemptRef
+	5,  // 48: agent.v1.RuntimeCallResponse.problem:type_name -> agent.v1.Problem
+	4,  // 49: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
+	42, // 50: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
+	53, // 51: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
+	42, // 52: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
+	45, // 53: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
+	46, // 54: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
+	52, // 55: agent.v1.Check.took:type_name -> google.protobuf.Duration
+	5,  // 56: agent.v1.Check.problem:type_name -> agent.v1.Problem
+	9,  // 57: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
+	6,  // 58: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
+	10, // 59: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
+	13, // 60: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
+	16, // 61: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
+	19, // 62: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
+	25, // 63: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
+	40, // 64: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
+	38, // 65: agent.v1.HubService.RuntimeCall:input_type -> agent.v1.RuntimeCallRequest
+	27, // 66: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
+	29, // 67: agent.v1.HubDataService.Download:input_type -> agent.v1.DownloadRequest
+	31, // 68: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
+	36, // 69: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
+	43, // 70: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
+	7,  // 71: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
+	12, // 72: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
+	14, // 73: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
+	17, // 74: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
+	23, // 75: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
+	26, // 76: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
+	41, // 77: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
+	39, // 78: agent.v1.HubService.RuntimeCall:output_type -> agent.v1.RuntimeCallResponse
+	28, // 79: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
+	30, // 80: agent.v1.HubDataService.Download:output_type -> agent.v1.DownloadResponse
+	33, // 81: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
+	37, // 82: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
+	44, // 83: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
+	71, // [71:84] is the sub-list for method output_type
+	58, // [58:71] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_agent_v1_agent_proto_init() }
@@ -3194,7 +3330,7 @@ func file_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_v1_agent_proto_rawDesc), len(file_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   45,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -141,6 +141,7 @@ const (
 	HubService_Report_FullMethodName      = "/agent.v1.HubService/Report"
 	HubService_Renew_FullMethodName       = "/agent.v1.HubService/Renew"
 	HubService_Credentials_FullMethodName = "/agent.v1.HubService/Credentials"
+	HubService_RuntimeCall_FullMethodName = "/agent.v1.HubService/RuntimeCall"
 )
 
 // HubServiceClient is the client API for HubService service.
@@ -164,6 +165,9 @@ type HubServiceClient interface {
 	// to the agent that holds the attempt, as long as the attempt is not over. It is
 	// asked before a start and after a restart: agents keep credentials in memory only.
 	Credentials(ctx context.Context, in *CredentialsRequest, opts ...grpc.CallOption) (*CredentialsResponse, error)
+	// RuntimeCall answers what a script asks for. It may be repeated: what a call of
+	// this attempt with this id changes, it changes once.
+	RuntimeCall(ctx context.Context, in *RuntimeCallRequest, opts ...grpc.CallOption) (*RuntimeCallResponse, error)
 }
 
 type hubServiceClient struct {
@@ -234,6 +238,16 @@ func (c *hubServiceClient) Credentials(ctx context.Context, in *CredentialsReque
 	return out, nil
 }
 
+func (c *hubServiceClient) RuntimeCall(ctx context.Context, in *RuntimeCallRequest, opts ...grpc.CallOption) (*RuntimeCallResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RuntimeCallResponse)
+	err := c.cc.Invoke(ctx, HubService_RuntimeCall_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HubServiceServer is the server API for HubService service.
 // All implementations must embed UnimplementedHubServiceServer
 // for forward compatibility.
@@ -255,6 +269,9 @@ type HubServiceServer interface {
 	// to the agent that holds the attempt, as long as the attempt is not over. It is
 	// asked before a start and after a restart: agents keep credentials in memory only.
 	Credentials(context.Context, *CredentialsRequest) (*CredentialsResponse, error)
+	// RuntimeCall answers what a script asks for. It may be repeated: what a call of
+	// this attempt with this id changes, it changes once.
+	RuntimeCall(context.Context, *RuntimeCallRequest) (*RuntimeCallResponse, error)
 	mustEmbedUnimplementedHubServiceServer()
 }
 
@@ -282,6 +299,9 @@ func (UnimplementedHubServiceServer) Renew(context.Context, *RenewRequest) (*Ren
 }
 func (UnimplementedHubServiceServer) Credentials(context.Context, *CredentialsRequest) (*CredentialsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Credentials not implemented")
+}
+func (UnimplementedHubServiceServer) RuntimeCall(context.Context, *RuntimeCallRequest) (*RuntimeCallResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RuntimeCall not implemented")
 }
 func (UnimplementedHubServiceServer) mustEmbedUnimplementedHubServiceServer() {}
 func (UnimplementedHubServiceServer) testEmbeddedByValue()                    {}
@@ -412,6 +432,24 @@ func _HubService_Credentials_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _HubService_RuntimeCall_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RuntimeCallRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HubServiceServer).RuntimeCall(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HubService_RuntimeCall_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HubServiceServer).RuntimeCall(ctx, req.(*RuntimeCallRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // HubService_ServiceDesc is the grpc.ServiceDesc for HubService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -442,6 +480,10 @@ var HubService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Credentials",
 			Handler:    _HubService_Credentials_Handler,
+		},
+		{
+			MethodName: "RuntimeCall",
+			Handler:    _HubService_RuntimeCall_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -741,6 +741,205 @@ func (x *User) GetNoNewPrivileges() bool {
 	return false
 }
 
+// Call is one call of a script. Its id is unique in the attempt.
+type Call struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	ArgsJson      []byte                 `protobuf:"bytes,3,opt,name=args_json,json=argsJson,proto3" json:"args_json,omitempty"` // an object
+	Patience      *durationpb.Duration   `protobuf:"bytes,4,opt,name=patience,proto3" json:"patience,omitempty"`                 // then nobody waits for the answer any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Call) Reset() {
+	*x = Call{}
+	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Call) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Call) ProtoMessage() {}
+
+func (x *Call) ProtoReflect() protoreflect.Message {
+	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Call.ProtoReflect.Descriptor instead.
+func (*Call) Descriptor() ([]byte, []int) {
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Call) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Call) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Call) GetArgsJson() []byte {
+	if x != nil {
+		return x.ArgsJson
+	}
+	return nil
+}
+
+func (x *Call) GetPatience() *durationpb.Duration {
+	if x != nil {
+		return x.Patience
+	}
+	return nil
+}
+
+// Answer has a value or a problem.
+type Answer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	ValueJson     []byte                 `protobuf:"bytes,2,opt,name=value_json,json=valueJson,proto3" json:"value_json,omitempty"` // compact; empty is null
+	Problem       *Problem               `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answer) Reset() {
+	*x = Answer{}
+	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answer) ProtoMessage() {}
+
+func (x *Answer) ProtoReflect() protoreflect.Message {
+	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
+func (*Answer) Descriptor() ([]byte, []int) {
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Answer) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Answer) GetValueJson() []byte {
+	if x != nil {
+		return x.ValueJson
+	}
+	return nil
+}
+
+func (x *Answer) GetProblem() *Problem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
+// Problem is sdk/problem on the wire.
+type Problem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Detail        string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	Hint          string                 `protobuf:"bytes,4,opt,name=hint,proto3" json:"hint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Problem) Reset() {
+	*x = Problem{}
+	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Problem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Problem) ProtoMessage() {}
+
+func (x *Problem) ProtoReflect() protoreflect.Message {
+	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Problem.ProtoReflect.Descriptor instead.
+func (*Problem) Descriptor() ([]byte, []int) {
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Problem) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Problem) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Problem) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Problem) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -749,7 +948,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_runner_v1_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -761,7 +960,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_runner_v1_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -774,7 +973,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{11}
 }
 
 type StatusResponse struct {
@@ -789,7 +988,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_runner_v1_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +1000,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_runner_v1_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +1013,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{9}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StatusResponse) GetFence() int64 {
@@ -855,7 +1054,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_runner_v1_runner_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +1066,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_runner_v1_runner_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +1079,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{10}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CancelRequest) GetFence() int64 {
@@ -905,7 +1104,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_runner_v1_runner_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1116,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_runner_v1_runner_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1129,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{11}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{14}
 }
 
 type AttachRequest struct {
@@ -942,7 +1141,7 @@ type AttachRequest struct {
 
 func (x *AttachRequest) Reset() {
 	*x = AttachRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_runner_v1_runner_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1153,7 @@ func (x *AttachRequest) String() string {
 func (*AttachRequest) ProtoMessage() {}
 
 func (x *AttachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_runner_v1_runner_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1166,7 @@ func (x *AttachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachRequest.ProtoReflect.Descriptor instead.
 func (*AttachRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{12}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AttachRequest) GetOffset() int64 {
@@ -987,7 +1186,7 @@ type AttachResponse struct {
 
 func (x *AttachResponse) Reset() {
 	*x = AttachResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_runner_v1_runner_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1198,7 @@ func (x *AttachResponse) String() string {
 func (*AttachResponse) ProtoMessage() {}
 
 func (x *AttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_runner_v1_runner_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1211,7 @@ func (x *AttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachResponse.ProtoReflect.Descriptor instead.
 func (*AttachResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{13}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AttachResponse) GetOffset() int64 {
@@ -1107,7 +1306,22 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\x03gid\x18\x02 \x01(\rR\x03gid\x12\x16\n" +
 	"\x06groups\x18\x03 \x03(\rR\x06groups\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12*\n" +
-	"\x11no_new_privileges\x18\x05 \x01(\bR\x0fnoNewPrivileges\"\x0f\n" +
+	"\x11no_new_privileges\x18\x05 \x01(\bR\x0fnoNewPrivileges\"~\n" +
+	"\x04Call\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
+	"\targs_json\x18\x03 \x01(\fR\bargsJson\x125\n" +
+	"\bpatience\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bpatience\"e\n" +
+	"\x06Answer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1d\n" +
+	"\n" +
+	"value_json\x18\x02 \x01(\fR\tvalueJson\x12,\n" +
+	"\aproblem\x18\x03 \x01(\v2\x12.runner.v1.ProblemR\aproblem\"_\n" +
+	"\aProblem\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x12\n" +
+	"\x04hint\x18\x04 \x01(\tR\x04hint\"\x0f\n" +
 	"\rStatusRequest\"\x9e\x01\n" +
 	"\x0eStatusResponse\x12\x14\n" +
 	"\x05fence\x18\x01 \x01(\x03R\x05fence\x12\x1d\n" +
@@ -1124,11 +1338,12 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\x06offset\x18\x01 \x01(\x03R\x06offset\"@\n" +
 	"\x0eAttachResponse\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x16\n" +
-	"\x06frames\x18\x02 \x01(\fR\x06frames2\xce\x01\n" +
+	"\x06frames\x18\x02 \x01(\fR\x06frames2\xff\x01\n" +
 	"\rRunnerService\x12=\n" +
 	"\x06Status\x12\x18.runner.v1.StatusRequest\x1a\x19.runner.v1.StatusResponse\x12=\n" +
 	"\x06Cancel\x12\x18.runner.v1.CancelRequest\x1a\x19.runner.v1.CancelResponse\x12?\n" +
-	"\x06Attach\x12\x18.runner.v1.AttachRequest\x1a\x19.runner.v1.AttachResponse0\x01B5Z3github.com/cronium/cronium/proto/runner/v1;runnerv1b\x06proto3"
+	"\x06Attach\x12\x18.runner.v1.AttachRequest\x1a\x19.runner.v1.AttachResponse0\x01\x12/\n" +
+	"\x05Calls\x12\x11.runner.v1.Answer\x1a\x0f.runner.v1.Call(\x010\x01B5Z3github.com/cronium/cronium/proto/runner/v1;runnerv1b\x06proto3"
 
 var (
 	file_runner_v1_runner_proto_rawDescOnce sync.Once
@@ -1142,7 +1357,7 @@ func file_runner_v1_runner_proto_rawDescGZIP() []byte {
 	return file_runner_v1_runner_proto_rawDescData
 }
 
-var file_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_runner_v1_runner_proto_goTypes = []any{
 	(*Payload)(nil),             // 0: runner.v1.Payload
 	(*Server)(nil),              // 1: runner.v1.Server
@@ -1152,42 +1367,49 @@ var file_runner_v1_runner_proto_goTypes = []any{
 	(*Script)(nil),              // 5: runner.v1.Script
 	(*Handover)(nil),            // 6: runner.v1.Handover
 	(*User)(nil),                // 7: runner.v1.User
-	(*StatusRequest)(nil),       // 8: runner.v1.StatusRequest
-	(*StatusResponse)(nil),      // 9: runner.v1.StatusResponse
-	(*CancelRequest)(nil),       // 10: runner.v1.CancelRequest
-	(*CancelResponse)(nil),      // 11: runner.v1.CancelResponse
-	(*AttachRequest)(nil),       // 12: runner.v1.AttachRequest
-	(*AttachResponse)(nil),      // 13: runner.v1.AttachResponse
-	nil,                         // 14: runner.v1.Payload.EnvEntry
-	nil,                         // 15: runner.v1.Handover.SecretEnvEntry
-	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
+	(*Call)(nil),                // 8: runner.v1.Call
+	(*Answer)(nil),              // 9: runner.v1.Answer
+	(*Problem)(nil),             // 10: runner.v1.Problem
+	(*StatusRequest)(nil),       // 11: runner.v1.StatusRequest
+	(*StatusResponse)(nil),      // 12: runner.v1.StatusResponse
+	(*CancelRequest)(nil),       // 13: runner.v1.CancelRequest
+	(*CancelResponse)(nil),      // 14: runner.v1.CancelResponse
+	(*AttachRequest)(nil),       // 15: runner.v1.AttachRequest
+	(*AttachResponse)(nil),      // 16: runner.v1.AttachResponse
+	nil,                         // 17: runner.v1.Payload.EnvEntry
+	nil,                         // 18: runner.v1.Handover.SecretEnvEntry
+	(*durationpb.Duration)(nil), // 19: google.protobuf.Duration
 }
 var file_runner_v1_runner_proto_depIdxs = []int32{
 	4,  // 0: runner.v1.Payload.ref:type_name -> runner.v1.Attempt
 	5,  // 1: runner.v1.Payload.script:type_name -> runner.v1.Script
-	14, // 2: runner.v1.Payload.env:type_name -> runner.v1.Payload.EnvEntry
-	16, // 3: runner.v1.Payload.timeout:type_name -> google.protobuf.Duration
-	16, // 4: runner.v1.Payload.grace:type_name -> google.protobuf.Duration
+	17, // 2: runner.v1.Payload.env:type_name -> runner.v1.Payload.EnvEntry
+	19, // 3: runner.v1.Payload.timeout:type_name -> google.protobuf.Duration
+	19, // 4: runner.v1.Payload.grace:type_name -> google.protobuf.Duration
 	2,  // 5: runner.v1.Payload.container:type_name -> runner.v1.Container
 	3,  // 6: runner.v1.Payload.limits:type_name -> runner.v1.Limits
 	1,  // 7: runner.v1.Payload.server:type_name -> runner.v1.Server
 	1,  // 8: runner.v1.Server.jump:type_name -> runner.v1.Server
-	15, // 9: runner.v1.Handover.secret_env:type_name -> runner.v1.Handover.SecretEnvEntry
+	18, // 9: runner.v1.Handover.secret_env:type_name -> runner.v1.Handover.SecretEnvEntry
 	7,  // 10: runner.v1.Handover.user:type_name -> runner.v1.User
 	3,  // 11: runner.v1.Handover.limits:type_name -> runner.v1.Limits
-	16, // 12: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
-	16, // 13: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
-	8,  // 14: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
-	10, // 15: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
-	12, // 16: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
-	9,  // 17: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
-	11, // 18: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
-	13, // 19: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
-	17, // [17:20] is the sub-list for method output_type
-	14, // [14:17] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	19, // 12: runner.v1.Call.patience:type_name -> google.protobuf.Duration
+	10, // 13: runner.v1.Answer.problem:type_name -> runner.v1.Problem
+	19, // 14: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
+	19, // 15: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
+	11, // 16: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
+	13, // 17: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
+	15, // 18: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
+	9,  // 19: runner.v1.RunnerService.Calls:input_type -> runner.v1.Answer
+	12, // 20: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
+	14, // 21: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
+	16, // 22: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
+	8,  // 23: runner.v1.RunnerService.Calls:output_type -> runner.v1.Call
+	20, // [20:24] is the sub-list for method output_type
+	16, // [16:20] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_runner_v1_runner_proto_init() }
@@ -1201,7 +1423,7 @@ func file_runner_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_runner_v1_runner_proto_rawDesc), len(file_runner_v1_runner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

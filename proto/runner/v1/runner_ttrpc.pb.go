@@ -11,6 +11,7 @@ type RunnerServiceService interface {
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	Cancel(context.Context, *CancelRequest) (*CancelResponse, error)
 	Attach(context.Context, *AttachRequest, RunnerService_AttachServer) error
+	Calls(context.Context, RunnerService_CallsServer) error
 }
 
 type RunnerService_AttachServer interface {
@@ -24,6 +25,28 @@ type runnerserviceAttachServer struct {
 
 func (x *runnerserviceAttachServer) Send(m *AttachResponse) error {
 	return x.StreamServer.SendMsg(m)
+}
+
+type RunnerService_CallsServer interface {
+	Send(*Call) error
+	Recv() (*Answer, error)
+	ttrpc.StreamServer
+}
+
+type runnerserviceCallsServer struct {
+	ttrpc.StreamServer
+}
+
+func (x *runnerserviceCallsServer) Send(m *Call) error {
+	return x.StreamServer.SendMsg(m)
+}
+
+func (x *runnerserviceCallsServer) Recv() (*Answer, error) {
+	m := new(Answer)
+	if err := x.StreamServer.RecvMsg(m); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 func RegisterRunnerServiceService(srv *ttrpc.Server, svc RunnerServiceService) {
@@ -56,6 +79,13 @@ func RegisterRunnerServiceService(srv *ttrpc.Server, svc RunnerServiceService) {
 				StreamingClient: false,
 				StreamingServer: true,
 			},
+			"Calls": {
+				Handler: func(ctx context.Context, stream ttrpc.StreamServer) (interface{}, error) {
+					return nil, svc.Calls(ctx, &runnerserviceCallsServer{stream})
+				},
+				StreamingClient: true,
+				StreamingServer: true,
+			},
 		},
 	})
 }
@@ -64,6 +94,7 @@ type RunnerServiceClient interface {
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	Cancel(context.Context, *CancelRequest) (*CancelResponse, error)
 	Attach(context.Context, *AttachRequest) (RunnerService_AttachClient, error)
+	Calls(context.Context) (RunnerService_CallsClient, error)
 }
 
 type runnerserviceClient struct {
@@ -115,6 +146,40 @@ type runnerserviceAttachClient struct {
 
 func (x *runnerserviceAttachClient) Recv() (*AttachResponse, error) {
 	m := new(AttachResponse)
+	if err := x.ClientStream.RecvMsg(m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (c *runnerserviceClient) Calls(ctx context.Context) (RunnerService_CallsClient, error) {
+	stream, err := c.client.NewStream(ctx, &ttrpc.StreamDesc{
+		StreamingClient: true,
+		StreamingServer: true,
+	}, "runner.v1.RunnerService", "Calls", nil)
+	if err != nil {
+		return nil, err
+	}
+	x := &runnerserviceCallsClient{stream}
+	return x, nil
+}
+
+type RunnerService_CallsClient interface {
+	Send(*Answer) error
+	Recv() (*Call, error)
+	ttrpc.ClientStream
+}
+
+type runnerserviceCallsClient struct {
+	ttrpc.ClientStream
+}
+
+func (x *runnerserviceCallsClient) Send(m *Answer) error {
+	return x.ClientStream.SendMsg(m)
+}
+
+func (x *runnerserviceCallsClient) Recv() (*Call, error) {
+	m := new(Call)
 	if err := x.ClientStream.RecvMsg(m); err != nil {
 		return nil, err
 	}

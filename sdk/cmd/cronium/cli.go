@@ -46,6 +46,8 @@ type cli struct {
 	Hosts     hostsCmd     `cmd:"" help:"Hosts: where jobs run."`
 	Servers   serversCmd   `cmd:"" help:"Servers: what agents reach over SSH."`
 	Projects  projectsCmd  `cmd:"" help:"Projects: what their jobs may have."`
+	Variables variablesCmd `cmd:"" help:"Variables: values that scripts share and keep."`
+	Secrets   secretsCmd   `cmd:"" help:"Secrets: values that only scripts read."`
 	Login     loginCmd     `cmd:"" help:"Sign in to a hub."`
 	Logout    logoutCmd    `cmd:"" help:"Sign out and revoke this machine's token."`
 	Whoami    whoamiCmd    `cmd:"" help:"Say who you are on which hub."`

@@ -204,6 +204,10 @@ func values(a *app, v *kong.Value, current string) []string {
 		}
 	case "server":
 		found, _ = a.serverNames() // a shell shows no errors
+	case "variable":
+		found, _ = a.variableNames()
+	case "secret":
+		found, _ = a.secretNames()
 	case "schedule":
 		page, _ := a.hub.Schedules(ctx, a.Project, "", client.Paging{Limit: 200})
 		for _, s := range page.Items {

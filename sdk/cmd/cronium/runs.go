@@ -14,6 +14,7 @@ import (
 type runsCmd struct {
 	Ls     runsLsCmd     `cmd:"" default:"withargs" help:"List runs, newest first."`
 	Get    runsGetCmd    `cmd:"" help:"Show a run with its attempts."`
+	Output runsOutputCmd `cmd:"" help:"Print the output of a run as JSON."`
 	Cancel runsCancelCmd `cmd:"" help:"Cancel runs."`
 }
 
@@ -160,6 +161,7 @@ func (a *app) showRun(r client.Run) {
 	}
 	a.fields("run", screen.Name(r.ID), "job", fmt.Sprintf("%s (version %d)", screen.Name(r.Job), r.JobVersion), "state", a.painted(r.State),
 		"waits for", reason, "outcome", outcome, "exit code", code, "started by", screen.Name(origin(r.RunSummary)), "inputs", labels(inputs),
+		"progress", progressText(r.Progress), "condition", condition(r.Condition), "output", a.outputText(r),
 		"created", a.moment(r.CreatedAt), "started", blank(a.when(r.StartedAt)), "finished", blank(a.when(r.FinishedAt)), "took", took,
 		"image", image(r), "stages", stages(r), "page", a.link("runs", r.ID))
 	if len(r.Attempts) == 0 {
@@ -200,6 +202,64 @@ func stages(r client.Run) string {
 		parts = append(parts, screen.Name(s.Name)+" "+spent(time.Duration(s.DurationMS)*time.Millisecond))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// progressText is how far a run says it has come: 40 % text.
+func progressText(p *client.RunProgress) string {
+	if p == nil {
+		return ""
+	}
+	said := screen.Name(p.Text)
+	if p.Fraction != nil {
+		said = strings.TrimSpace(fmt.Sprintf("%.0f %% %s", *p.Fraction*100, said))
+	}
+	return said
+}
+
+func condition(value *bool) string {
+	if value == nil {
+		return ""
+	}
+	return fmt.Sprint(*value)
+}
+
+// maxShown is how much of an output is shown among other things.
+const maxShown = 500
+
+// outputText is the output on one line, or how to see it.
+func (a *app) outputText(r client.Run) string {
+	if r.OutputBytes == 0 {
+		return ""
+	}
+	if len(r.Output) == 0 || len(r.Output) > maxShown && !a.Wide {
+		return fmt.Sprintf("%s of JSON; see cronium runs output %s", byteSize(r.OutputBytes), screen.Name(r.ID))
+	}
+	return a.exactly(string(r.Output))
+}
+
+type runsOutputCmd struct {
+	ID string `arg:"" name:"run" predict:"run" help:"Id of the run, or name of a job for its latest one."`
+}
+
+func (runsOutputCmd) Help() string {
+	return examples("cronium runs output disk-report", "", "cronium runs output disk-report | jq .free", "")
+}
+
+func (r *runsOutputCmd) Run(a *app) error {
+	hub, err := a.client()
+	if err != nil {
+		return err
+	}
+	id, err := a.runID(r.ID)
+	if err != nil {
+		return err
+	}
+	output, err := hub.RunOutput(a.ctx, a.Project, id)
+	if err != nil {
+		return runMissing(err, id)
+	}
+	a.Printf("%s\n", a.exactly(string(output)))
+	return nil
 }
 
 func blank(c cell) string {

@@ -123,6 +123,14 @@ func (a *app) fields(pairs ...string) {
 // text is a clean cell.
 func text(s string) cell { return cell{Text: screen.Name(s)} }
 
+// exactly is text that programs read; on a terminal it cannot do harm.
+func (a *app) exactly(text string) string {
+	if a.Terminal {
+		return screen.Name(text)
+	}
+	return text
+}
+
 func number(n int) cell { return cell{Text: strconv.Itoa(n)} }
 
 // labels are name=value, sorted.

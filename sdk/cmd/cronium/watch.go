@@ -237,6 +237,9 @@ func doing(run client.Run) string {
 	default:
 		text += " on " + screen.Name(run.Host)
 	}
+	if said := progressText(run.Progress); said != "" && run.State == client.Running {
+		text += ": " + said
+	}
 	if r := run.Reason; r != nil && r.Detail != "" {
 		text += ": " + screen.Name(r.Detail)
 	}

@@ -276,7 +276,7 @@ function JobSchedules({ job }: { job: string }) {
 }
 
 function Script({ job }: { job: JobShape }) {
-  const { script, inputs = {}, env = {} } = job.spec;
+  const { script, inputs = {}, env = {}, secrets = [] } = job.spec;
   const text = workText(job.spec);
   return (
     <div className={css.stack}>
@@ -319,6 +319,12 @@ function Script({ job }: { job: JobShape }) {
         <section className={css.card}>
           <h2 className={css.cardTitle}>{t('job.env')}</h2>
           <Labels of={env} />
+        </section>
+      )}
+      {secrets.length > 0 && (
+        <section className={css.card}>
+          <h2 className={css.cardTitle}>{t('nav.secrets')}</h2>
+          <p className={css.mono}>{secrets.join(', ')}</p>
         </section>
       )}
     </div>

@@ -117,6 +117,7 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
           names={[t('edit.variable'), t('edit.value')]}
           add={t('edit.add_variable')}
         />
+        <Secrets list={draft.secrets} set={(secrets) => change({ secrets })} errors={errors} />
         <Pairs
           title={t('job.labels')}
           help={t('edit.labels_help')}
@@ -371,6 +372,46 @@ function Pairs(props: {
           style={{ alignSelf: 'flex-start' }}
         >
           {props.add}
+        </Button>
+      </div>
+    </Section>
+  );
+}
+
+function Secrets({
+  list,
+  set,
+  errors,
+}: {
+  list: string[];
+  set: (list: string[]) => void;
+  errors: FieldErrors;
+}) {
+  return (
+    <Section title={t('nav.secrets')} help={t('edit.secrets_help')}>
+      <div className={css.stack} style={{ gap: 8 }}>
+        {list.map((name, i) => (
+          <div key={i} className={form.named}>
+            <TextInput
+              aria-label={t('edit.secret_name')}
+              placeholder="DB_PASSWORD"
+              value={name}
+              spellCheck={false}
+              autoComplete="off"
+              onChange={(e) => set(list.map((x, k) => (k === i ? e.currentTarget.value : x)))}
+            />
+            <Remove name={name} labelled={false} onClick={() => set(without(list, i))} />
+          </div>
+        ))}
+        {errors.at('spec.secrets') && <p className={form.error}>{errors.at('spec.secrets')}</p>}
+        <Button
+          variant="default"
+          size="xs"
+          data-field="spec.secrets"
+          onClick={() => set([...list, ''])}
+          style={{ alignSelf: 'flex-start' }}
+        >
+          {t('edit.add_secret')}
         </Button>
       </div>
     </Section>

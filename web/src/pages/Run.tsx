@@ -17,6 +17,7 @@ import { toastProblem } from '../ui/toast';
 import ui from '../ui/ui.module.css';
 import css from './run.module.css';
 import { shortId, stateWord } from './Runs';
+import { Output, Progress } from './RunSaid';
 
 const LogPane = lazy(() => import('../log/LogPane'));
 const RunDialog = lazy(() => import('./RunDialog'));
@@ -50,6 +51,7 @@ function View({ run }: { run: RunShape }) {
         <Facts run={run} />
         <Cause run={run} />
         <Waiting run={run} />
+        <Progress run={run} />
         <Tabs
           label={t('run.tabs')}
           value={tab}
@@ -58,6 +60,7 @@ function View({ run }: { run: RunShape }) {
             { value: 'timeline', label: t('run.timeline') },
             { value: 'attempts', label: t('run.attempts', { count: Math.max(1, run.attempts.length) }) },
             { value: 'inputs', label: t('run.inputs') },
+            { value: 'output', label: t('run.output') },
           ]}
           onChange={(next) =>
             void navigate({
@@ -73,6 +76,8 @@ function View({ run }: { run: RunShape }) {
           <Attempts run={run} />
         ) : tab === 'inputs' ? (
           <Inputs run={run} />
+        ) : tab === 'output' ? (
+          <Output run={run} />
         ) : (
           <LogTab run={run} />
         )}

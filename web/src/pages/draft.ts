@@ -45,6 +45,8 @@ export interface JobDraft {
   server: string;
   labels: PairDraft[];
   env: PairDraft[];
+  /** Names of secrets that the script may read. */
+  secrets: string[];
   timeout: string;
   retries: string;
   backoff: NonNullable<Retries['backoff']>;
@@ -92,6 +94,7 @@ export function blank(): JobDraft {
     server: '',
     labels: [],
     env: [],
+    secrets: [],
     timeout: '',
     retries: '',
     backoff: 'exponential',
@@ -142,6 +145,7 @@ export function fromJob(job: Job): JobDraft {
     server: spec.target?.server ?? '',
     labels: pairs(job.labels),
     env: pairs(spec.env),
+    secrets: spec.secrets ?? [],
     timeout: spec.timeout ?? '',
     retries: spec.retries ? String(spec.retries.max) : '',
     backoff: spec.retries?.backoff ?? 'exponential',
@@ -182,6 +186,11 @@ function defaultOf(i: InputDraft): InputValue | undefined {
 function record(list: PairDraft[]): Record<string, string> | undefined {
   const out = Object.fromEntries(list.filter((p) => p.key.trim() !== '').map((p) => [p.key.trim(), p.value]));
   return Object.keys(out).length > 0 ? out : undefined;
+}
+
+function names(list: string[]): string[] | undefined {
+  const out = list.map((n) => n.trim()).filter((n) => n !== '');
+  return out.length > 0 ? out : undefined;
 }
 
 const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
@@ -236,6 +245,7 @@ export function toDefinition(d: JobDraft): Definition {
           ? { max, backoff: d.backoff, delay: text(d.delay), on: d.retryOn }
           : undefined,
       env: record(d.env),
+      secrets: names(d.secrets),
       container: containerOf(d),
       limits: limitsOf(d),
       schedules: d.schedules.map((s) => ({

@@ -3,11 +3,13 @@ import { useMantineColorScheme } from '@mantine/core';
 import {
   IconClock,
   IconDots,
+  IconEyeOff,
   IconKey,
   IconList,
   IconLogout,
   IconPlayerPlay,
   IconServer,
+  IconVariable,
 } from '@tabler/icons-react';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { useQueryClient } from '@tanstack/react-query';
@@ -86,6 +88,8 @@ function Sidebar() {
       </ul>
       <div className={css.group}>{t('nav.configure')}</div>
       <ul className={css.list}>
+        <Item to="/variables">{t('nav.variables')}</Item>
+        <Item to="/secrets">{t('nav.secrets')}</Item>
         <Item to="/settings/tokens">{t('nav.tokens')}</Item>
       </ul>
       <div className={css.foot}>
@@ -112,7 +116,7 @@ export function Logo() {
   );
 }
 
-type Path = '/jobs' | '/runs' | '/schedules' | '/hosts' | '/settings/tokens';
+type Path = '/jobs' | '/runs' | '/schedules' | '/hosts' | '/variables' | '/secrets' | '/settings/tokens';
 
 function Item({ to, count, children }: { to: Path; count?: ReactNode; children: ReactNode }) {
   return (
@@ -253,9 +257,17 @@ function BottomBar() {
         </Menu.Target>
         <AccountDropdown
           more={
-            <Menu.Item component={Link} to="/settings/tokens" leftSection={<IconKey size={16} />}>
-              {t('nav.tokens')}
-            </Menu.Item>
+            <>
+              <Menu.Item component={Link} to="/variables" leftSection={<IconVariable size={16} />}>
+                {t('nav.variables')}
+              </Menu.Item>
+              <Menu.Item component={Link} to="/secrets" leftSection={<IconEyeOff size={16} />}>
+                {t('nav.secrets')}
+              </Menu.Item>
+              <Menu.Item component={Link} to="/settings/tokens" leftSection={<IconKey size={16} />}>
+                {t('nav.tokens')}
+              </Menu.Item>
+            </>
           }
         />
       </Menu>

@@ -659,6 +659,46 @@ func (q *Queries) Known(ctx context.Context, runIds []uuid.UUID, attempts []int3
 	return items, nil
 }
 
+const live = `-- name: Live :one
+select q.project_id, q.job_id, q.job_version, r.job_name
+from run_queue q join runs r on r.id = q.run_id
+where q.run_id = $1 and q.attempt = $2 and q.fence = $3 and q.agent_id = $4::uuid
+  and q.state in ('running', 'unknown')
+`
+
+type LiveParams struct {
+	RunID   uuid.UUID
+	Attempt int32
+	Fence   int64
+	AgentID uuid.UUID
+}
+
+type LiveRow struct {
+	ProjectID  uuid.UUID
+	JobID      uuid.UUID
+	JobVersion int32
+	JobName    string
+}
+
+// An attempt that an agent holds and runs, also one whose lease has just run out:
+// the agent speaks.
+func (q *Queries) Live(ctx context.Context, arg LiveParams) (LiveRow, error) {
+	row := q.db.QueryRow(ctx, live,
+		arg.RunID,
+		arg.Attempt,
+		arg.Fence,
+		arg.AgentID,
+	)
+	var i LiveRow
+	err := row.Scan(
+		&i.ProjectID,
+		&i.JobID,
+		&i.JobVersion,
+		&i.JobName,
+	)
+	return i, err
+}
+
 const lockAgent = `-- name: LockAgent :many
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
     q.orphan,

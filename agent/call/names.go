@@ -1,0 +1,11 @@
+package call
+
+// hub are the calls that the hub answers.
+var hub = map[string]bool{
+	"output.set": true, "output.update": true,
+	"variable.get": true, "variable.set": true, "variable.compare_and_set": true, "variable.increment": true,
+	"secret.get": true, "condition.set": true, "progress.set": true,
+}
+
+// ForHub reports whether the hub answers a call.
+func ForHub(name string) bool { return hub[name] }
