@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cronium/cronium/sdk/script"
 	"github.com/cronium/cronium/sdk/script/callargs"
@@ -55,7 +56,7 @@ type host struct {
 // searchPath begins with where Python is, because a wrapper of it in the search path
 // takes ten times as long.
 var searchPath = sync.OnceValue(func() string {
-	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
+	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable, end='')").Output()
 	if err != nil {
 		panic("ask python3 where it is: " + err.Error())
 	}
@@ -193,8 +194,9 @@ var languages = map[string]struct{ interpreter, suffix string }{
 
 // result is what came of a script.
 type result struct {
-	code     int
-	out, err string
+	code       int
+	out, err   string
+	processors time.Duration // what it took of them
 }
 
 // run runs a script as the runner would.
@@ -208,9 +210,20 @@ func (h *host) run(language, source string, args ...string) result {
 	return h.exec(l.interpreter, append([]string{path}, args...)...)
 }
 
+// lookUp finds a program in the script's search path.
+func (h *host) lookUp(name string) string {
+	for _, dir := range filepath.SplitList(h.env["PATH"]) {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path
+		}
+	}
+	h.t.Fatalf("there is no %s in %s", name, h.env["PATH"])
+	return ""
+}
+
 func (h *host) exec(name string, args ...string) result {
 	h.t.Helper()
-	cmd := exec.CommandContext(h.t.Context(), name, args...)
+	cmd := exec.CommandContext(h.t.Context(), h.lookUp(name), args...)
 	cmd.Dir = h.dir
 	for name, value := range h.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
@@ -222,7 +235,7 @@ func (h *host) exec(name string, args ...string) result {
 	if err != nil && !errors.As(err, &exit) {
 		h.t.Fatal(err)
 	}
-	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String(), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 }
 
 // prints runs a script that must succeed, say nothing on standard error, and print want.

@@ -79,7 +79,8 @@ func TestAForkedPythonHasItsOwnConnection(t *testing.T) {
 		return m.answer(line)
 	})
 	h.prints("python", `
-import os, threading, time
+import os, threading, time, warnings
+warnings.simplefilter("ignore")  # new Pythons warn of a fork beside threads
 cronium.get_variable("before")
 slow = threading.Thread(target=cronium.get_variable, args=("slow",))
 slow.start()

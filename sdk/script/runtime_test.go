@@ -11,9 +11,9 @@ type memory struct {
 	t  *testing.T
 	mu sync.Mutex
 
-	inputs, variables, secrets, output map[string]any
-	outputSet                          any
-	seen                               []string // calls
+	inputs, variables, secrets map[string]any
+	outputSet                  any
+	seen                       []string // calls
 }
 
 func newMemory(t *testing.T) *memory {

@@ -57,7 +57,8 @@ func TestTheRestOfAScriptsWorldIsAsWithoutThem(t *testing.T) {
 		for _, name := range []string{"PYTHONPATH", "NODE_OPTIONS", "BASH_ENV"} {
 			delete(h.env, name)
 		}
-		if without := h.run(language, source, "a b", "ü"); with != without {
+		without := h.run(language, source, "a b", "ü")
+		if with.code != without.code || with.out != without.out || with.err != without.err {
 			t.Errorf("%s with the helpers:\n%+v\nwithout:\n%+v", language, with, without)
 		}
 	}
