@@ -122,7 +122,7 @@ func TestARunnerThatIsNotThereIsSaid(t *testing.T) {
 	h.env["CRONIUM_SOCKET"] = filepath.Join(h.dir, "nothing")
 	for language, source := range failures {
 		got := h.run(language, fmt.Sprintf(source, "inputs()"))
-		if !strings.HasPrefix(got.out, "runner_unreachable|The runner does not answer|") || got.code != 0 {
+		if !strings.HasPrefix(got.out, "runner_unreachable|The run's runner does not answer|") || got.code != 0 {
 			t.Errorf("%s: %+v, want runner_unreachable", language, got)
 		}
 	}

@@ -35,7 +35,7 @@ cronium() {
 # _cronium_call FLAG… CALL ARG… makes a call and prints what comes of it.
 _cronium_call() {
   if [[ -z ${CRONIUM_SOCKET-} || -z ${CRONIUM_RUNNER-} ]]; then
-    printf 'error: not_in_a_run: %s is not set\nhint: Let Cronium run the script: it can only ask from inside of a run.\n' \
+    printf 'error: not_in_a_run: %s is not set\nhint: Call it from the script of a run, which has CRONIUM_SOCKET in its environment.\n' \
       "$([[ -n ${CRONIUM_SOCKET-} ]] && echo CRONIUM_RUNNER || echo CRONIUM_SOCKET)" >&2
     return 1
   fi

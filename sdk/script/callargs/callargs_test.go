@@ -134,7 +134,7 @@ func TestTheExitCodeTells(t *testing.T) {
 		{"--raw c", answer(`{`), 1, "", "error: runner_unreachable: read the answer: unexpected end of JSON input\nhint: " + callargs.ErrRunnerUnreachable.Hint + "\n"},
 		{"--raw --member=a c", answer(`{"value":[]}`), 1, "", "error: args_invalid: c gives no object that could have a member a\nhint: " + callargs.ErrArgs.Hint + "\n"},
 		{"--raw", answer(`{}`), 2, "", "error: args_invalid: the call's name is missing\nhint: " + callargs.ErrArgs.Hint + "\n"},
-		{"c a:=x", answer(`{}`), 2, "", `{"code":"args_invalid","title":"The call has wrong arguments","detail":"a is not JSON: \"x\"","hint":"` + callargs.ErrArgs.Hint + `"}` + "\n"},
+		{"c a:=x", answer(`{}`), 2, "", `{"code":"args_invalid","title":"The arguments of the call are wrong","detail":"a is not JSON: \"x\"","hint":"` + callargs.ErrArgs.Hint + `"}` + "\n"},
 	} {
 		var out, errs bytes.Buffer
 		code := callargs.Main(strings.Fields(c.argv), strings.NewReader(""), &out, &errs, c.ask)

@@ -10,11 +10,11 @@ import (
 // Node and bash say the same, word for word; a test of package script compares them.
 var (
 	ErrNotInARun = problem.New("not_in_a_run", http.StatusConflict,
-		"This script is not in a run", "Let Cronium run the script: it can only ask from inside of a run.")
+		"There is no run to speak for", "Call it from the script of a run, which has CRONIUM_SOCKET in its environment.")
 	ErrRunnerUnreachable = problem.New("runner_unreachable", http.StatusServiceUnavailable,
-		"The runner does not answer", "Whether the call happened is not known; repeat it only if it may happen twice.")
+		"The run's runner does not answer", "Whether the call happened is not known; repeat it only if it may happen twice.")
 	ErrArgs = problem.New("args_invalid", http.StatusUnprocessableEntity,
-		"The call has wrong arguments", "Compare it with the table of calls on the page on scripts.")
+		"The arguments of the call are wrong", "See the call in the documentation of the runtime API.")
 	ErrTooLarge = problem.New("request_too_large", http.StatusRequestEntityTooLarge,
-		"The call is too large", "Send at most 1 MiB of JSON; put more into a file or a service and pass where it is.")
+		"The request is too large", "A request may have 1 MiB and 64 KiB; write larger data to a file.")
 )

@@ -20,20 +20,20 @@ class CroniumError extends Error {
 
 const problem = {
   notInARun: () => new CroniumError({
-    code: 'not_in_a_run', title: 'This script is not in a run', detail: 'CRONIUM_SOCKET is not set',
-    hint: 'Let Cronium run the script: it can only ask from inside of a run.',
+    code: 'not_in_a_run', title: 'There is no run to speak for', detail: 'CRONIUM_SOCKET is not set',
+    hint: 'Call it from the script of a run, which has CRONIUM_SOCKET in its environment.',
   }),
   unreachable: (detail) => new CroniumError({
-    code: 'runner_unreachable', title: 'The runner does not answer', detail,
+    code: 'runner_unreachable', title: "The run's runner does not answer", detail,
     hint: 'Whether the call happened is not known; repeat it only if it may happen twice.',
   }),
   args: (detail) => new CroniumError({
-    code: 'args_invalid', title: 'The call has wrong arguments', detail,
-    hint: 'Compare it with the table of calls on the page on scripts.',
+    code: 'args_invalid', title: 'The arguments of the call are wrong', detail,
+    hint: 'See the call in the documentation of the runtime API.',
   }),
   tooLarge: (size) => new CroniumError({
-    code: 'request_too_large', title: 'The call is too large', detail: `${size} bytes, at most ${limit} are allowed`,
-    hint: 'Send at most 1 MiB of JSON; put more into a file or a service and pass where it is.',
+    code: 'request_too_large', title: 'The request is too large', detail: `${size} bytes, at most ${limit} are allowed`,
+    hint: 'A request may have 1 MiB and 64 KiB; write larger data to a file.',
   }),
 };
 

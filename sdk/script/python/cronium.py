@@ -178,13 +178,13 @@ _os.register_at_fork(after_in_child=_connection.forget)
 def _ask(call, **args):
     path = _os.environ.get("CRONIUM_SOCKET")
     if not path:
-        raise Error("not_in_a_run", "This script is not in a run", "CRONIUM_SOCKET is not set",
-                    "Let Cronium run the script: it can only ask from inside of a run.")  # fmt: skip
+        raise Error("not_in_a_run", "There is no run to speak for", "CRONIUM_SOCKET is not set",
+                    "Call it from the script of a run, which has CRONIUM_SOCKET in its environment.")  # fmt: skip
     line = _encode(call, args)
     try:
         answer = _json.loads(_connection.exchange(path, line))
     except (OSError, ValueError) as problem:
-        raise Error("runner_unreachable", "The runner does not answer", str(problem) or type(problem).__name__,
+        raise Error("runner_unreachable", "The run's runner does not answer", str(problem) or type(problem).__name__,
                     "Whether the call happened is not known; repeat it only if it may happen twice.") from None  # fmt: skip
     if "error" in answer:
         problem = answer["error"]
@@ -197,11 +197,11 @@ def _encode(call, args):
         text = _json.dumps({"call": call, "args": args}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         line = text.encode()
     except (TypeError, ValueError, RecursionError) as problem:
-        raise Error("args_invalid", "The call has wrong arguments", str(problem),
-                    "Compare it with the table of calls on the page on scripts.") from None  # fmt: skip
+        raise Error("args_invalid", "The arguments of the call are wrong", str(problem),
+                    "See the call in the documentation of the runtime API.") from None  # fmt: skip
     if len(line) > _LIMIT:
-        raise Error("request_too_large", "The call is too large", f"{len(line)} bytes, at most {_LIMIT} are allowed",
-                    "Send at most 1 MiB of JSON; put more into a file or a service and pass where it is.")  # fmt: skip
+        raise Error("request_too_large", "The request is too large", f"{len(line)} bytes, at most {_LIMIT} are allowed",
+                    "A request may have 1 MiB and 64 KiB; write larger data to a file.")  # fmt: skip
     return line + b"\n"
 
 
