@@ -184,7 +184,7 @@ func TestTooMuchIsNotSent(t *testing.T) {
 		}
 	}
 	got := h.run("bash", `cronium output --string "$(head -c 2097152 /dev/zero | tr '\0' x)"`)
-	if got.code != 2 || !strings.HasPrefix(got.err, "error: request_too_large: ") || !strings.HasSuffix(got.err, "hint: "+callargs.ErrTooLarge.Hint+"\n") {
+	if got.code != 1 || !strings.HasPrefix(got.err, "error: request_too_large: ") || !strings.HasSuffix(got.err, "hint: "+callargs.ErrTooLarge.Hint+"\n") {
 		t.Errorf("bash: %+v, want request_too_large", got)
 	}
 	if n := h.connections.Load(); n != 0 {

@@ -17,7 +17,7 @@ func TestACommandLineBecomesARequest(t *testing.T) {
 		argv              []string
 	}{
 		{"nothing", "", `{"call":"run.facts","args":{}}`, []string{"run.facts"}},
-		{"an object", "", `{"call":"c","args":{"a":1,"b":[2]}}`, []string{"c", "{ \"b\": [2],\n\"a\": 1 }"}},
+		{"an object", "", `{"call":"c","args":{"b":[2],"a":1}}`, []string{"c", "{ \"b\": [2],\n\"a\": 1 }"}},
 		{"an object from stdin", " {\"a\":\n1}\n", `{"call":"c","args":{"a":1}}`, []string{"c", "-"}},
 		{"text", "", `{"call":"c","args":{"a":"x=y","b":"","c":"-","d":"{}"}}`, []string{"c", "a=x=y", "b=", "c=-", "d={}"}},
 		{"any text", "", `{"call":"c","args":{"a":"\"\\\n\t\u0001<&>é` + "\u007f" + `\u2028😀"}}`, []string{"c", "a=\"\\\n\t\x01<&>é\x7f\u2028😀"}},
@@ -49,6 +49,12 @@ func TestAWrongCommandLineIsRefused(t *testing.T) {
 		{callargs.ErrArgs, "", nil},
 		{callargs.ErrArgs, "", []string{"--raw"}},
 		{callargs.ErrArgs, "", []string{"--loud", "c"}},
+		{callargs.ErrArgs, "", []string{""}},
+		{callargs.ErrArgs, "", []string{"-x"}},
+		{callargs.ErrArgs, "", []string{"c", "{}", "y"}},
+		{callargs.ErrArgs, "", []string{"c", "{}", "y=1"}},
+		{callargs.ErrArgs, "", []string{"c", "{}", "{}"}},
+		{callargs.ErrArgs, "1", []string{"--stdin-json=a", "c", "{}"}},
 		{callargs.ErrArgs, "", []string{"--member=", "c"}},
 		{callargs.ErrArgs, "", []string{"c", "x"}},
 		{callargs.ErrArgs, "", []string{"c", "--raw"}},
@@ -134,13 +140,21 @@ func TestTheExitCodeTells(t *testing.T) {
 		{"--raw c", answer(`{`), 1, "", "error: runner_unreachable: read the answer: unexpected end of JSON input\nhint: " + callargs.ErrRunnerUnreachable.Hint + "\n"},
 		{"--raw --member=a c", answer(`{"value":[]}`), 1, "", "error: args_invalid: c gives no object that could have a member a\nhint: " + callargs.ErrArgs.Hint + "\n"},
 		{"--raw", answer(`{}`), 2, "", "error: args_invalid: the call's name is missing\nhint: " + callargs.ErrArgs.Hint + "\n"},
-		{"c a:=x", answer(`{}`), 2, "", `{"code":"args_invalid","title":"The arguments of the call are wrong","detail":"a is not JSON: \"x\"","hint":"` + callargs.ErrArgs.Hint + `"}` + "\n"},
+		{"c a:=x", answer(`{}`), 2, "", "error: args_invalid: a is not JSON: \"x\"\nhint: " + callargs.ErrArgs.Hint + "\n"},
 	} {
 		var out, errs bytes.Buffer
 		code := callargs.Main(strings.Fields(c.argv), strings.NewReader(""), &out, &errs, c.ask)
 		if code != c.code || out.String() != c.out || errs.String() != c.errs {
 			t.Errorf("%s: %d, %q, %q; want %d, %q, %q", c.argv, code, out.String(), errs.String(), c.code, c.out, c.errs)
 		}
+	}
+}
+
+func TestTooMuchIsNoWrongCommandLine(t *testing.T) {
+	var out, errs bytes.Buffer
+	code := callargs.Main([]string{"c", "-"}, strings.NewReader(strings.Repeat("x", 2<<20)), &out, &errs, nil)
+	if code != 1 || !strings.HasPrefix(errs.String(), `{"code":"request_too_large",`) || out.Len() > 0 {
+		t.Errorf("%d, %s", code, errs.String())
 	}
 }
 

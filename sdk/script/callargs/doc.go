@@ -2,9 +2,10 @@
 // runtime API for every shell: it makes a request of arguments, and of the answer
 // what a script reads.
 //
-//	call [FLAG…] CALL [{…} | - | KEY=TEXT | KEY:=JSON]…
+//	call [FLAG…] CALL [{…} | -]
+//	call [FLAG…] CALL [KEY=TEXT | KEY:=JSON]…
 //
-//	{…}                the arguments as one JSON object
+//	{…}                all arguments, as one JSON object
 //	-                  the same, from standard input
 //	KEY=TEXT           one argument: TEXT becomes a JSON string, quoted here, not by a shell
 //	KEY:=JSON          one argument, as JSON
@@ -18,7 +19,7 @@
 //
 // Without --raw the value is printed as one line of JSON, an error as one line of
 // problem JSON on standard error. The exit code is 0; 1 if the call failed; 2 if the
-// command line is wrong, and nothing was sent.
+// command line is wrong, which is said in words, and nothing was sent.
 //
 // Standard input is read only if it was asked for, so that a loop over lines may make
 // calls. The text of numbers is sent and printed as it came.

@@ -17,7 +17,8 @@ const MaxRequest = 1<<20 + 64<<10
 // Call is a command line, read.
 type Call struct {
 	Name    string
-	Args    map[string]json.RawMessage
+	Object  json.RawMessage            // the arguments as they were given together; or nil
+	Args    map[string]json.RawMessage // those that were given one by one
 	Raw     bool
 	Member  string  // of the value; all of it if empty
 	Default *string // what is printed for null; null if nil
@@ -37,7 +38,7 @@ func Parse(argv []string, stdin io.Reader) (Call, error) {
 		}
 		argv = argv[1:]
 	}
-	if len(argv) == 0 {
+	if len(argv) == 0 || argv[0] == "" || argv[0][0] == '-' {
 		return c, ErrArgs.With("the call's name is missing")
 	}
 	c.Name = argv[0]
@@ -45,6 +46,9 @@ func Parse(argv []string, stdin io.Reader) (Call, error) {
 		if err := c.argument(arg, stdin); err != nil {
 			return c, err
 		}
+	}
+	if c.Object != nil && (len(argv) > 2 || len(c.Args) > 0) {
+		return c, ErrArgs.With("a JSON object has to be all of the arguments")
 	}
 	return c, nil
 }
@@ -98,7 +102,7 @@ func (c *Call) argument(arg string, stdin io.Reader) error {
 	}
 }
 
-// object adds the members of a JSON object.
+// object takes all arguments, in the order in which they are.
 func (c *Call) object(text []byte) error {
 	if err := check("the object of arguments", text); err != nil {
 		return err
@@ -107,11 +111,7 @@ func (c *Call) object(text []byte) error {
 	if err := json.Unmarshal(text, &members); err != nil || members == nil {
 		return ErrArgs.With("the arguments are not a JSON object")
 	}
-	for key, value := range members {
-		if err := c.set(key, value); err != nil {
-			return err
-		}
-	}
+	c.Object = text
 	return nil
 }
 
@@ -173,10 +173,14 @@ func encode(v any) []byte {
 // Request is the line that is sent, with its end. It returns [ErrTooLarge] if it is
 // too long.
 func (c Call) Request() ([]byte, error) {
+	args := c.Object
+	if args == nil {
+		args = encode(c.Args)
+	}
 	line := encode(struct {
-		Call string                     `json:"call"`
-		Args map[string]json.RawMessage `json:"args"`
-	}{c.Name, c.Args})
+		Call string          `json:"call"`
+		Args json.RawMessage `json:"args"`
+	}{c.Name, args})
 	if len(line) > MaxRequest {
 		return nil, tooLarge("it has more than")
 	}

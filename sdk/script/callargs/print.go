@@ -3,6 +3,7 @@ package callargs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -29,11 +30,15 @@ type failure struct {
 // counts as [ErrRunnerUnreachable].
 func Main(argv []string, stdin io.Reader, stdout, stderr io.Writer, ask func(request []byte) ([]byte, error)) int {
 	c, err := Parse(argv, stdin)
-	if err != nil {
+	if errors.Is(err, ErrArgs) {
+		c.Raw = true // who writes it wrongly is a person
 		c.complain(stderr, err)
 		return usage
 	}
-	value, err := c.exchange(ask)
+	var value json.RawMessage
+	if err == nil {
+		value, err = c.exchange(ask)
+	}
 	if err == nil {
 		value, err = c.Output(value)
 	}
