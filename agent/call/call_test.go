@@ -105,7 +105,7 @@ func TestTheCommandPrintsValuesAndProblems(t *testing.T) {
 	if got := callIn(t, socket+"x", "", "x"); got.code != 1 || !strings.Contains(got.err, `"runner_unreachable"`) {
 		t.Errorf("without a server: %+v", got)
 	}
-	if got := callIn(t, socket, "", "x", "[]"); got.code != 1 || !strings.Contains(got.err, `"args_invalid"`) {
+	if got := callIn(t, socket, "", "x", "[]"); got.code != 2 || !strings.Contains(got.err, "args_invalid") {
 		t.Errorf("with a list for arguments: %+v", got)
 	}
 }

@@ -85,7 +85,9 @@ func sealFileLimit(pid int, limit uint64, user *runnerv1.User) {
 }
 
 // underFileLimit forks while the limit holds for us too: what is forked has it
-// before it can do anything. Nothing else writes files meanwhile.
+// before it can do anything. Nothing else writes files meanwhile. Whoever may raise
+// it again afterwards takes even the right to that away from the script; elsewhere
+// [sealFileLimit] does so a moment later.
 func underFileLimit(limit int64, fork func() error) error {
 	if limit <= 0 {
 		return fork()
@@ -96,6 +98,9 @@ func underFileLimit(limit int64, fork func() error) error {
 	}
 	during := before
 	during.Cur = min(uint64(limit), before.Max)
+	if mayRaiseLimits() {
+		during.Max = during.Cur
+	}
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &during); err != nil {
 		return err
 	}
@@ -104,4 +109,12 @@ func underFileLimit(limit int64, fork func() error) error {
 		return back
 	}
 	return err
+}
+
+// mayRaiseLimits reports whether this thread has the capability CAP_SYS_RESOURCE.
+func mayRaiseLimits() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	err := unix.Capget(&header, &data[0])
+	return err == nil && data[0].Effective&(1<<unix.CAP_SYS_RESOURCE) != 0
 }

@@ -17,7 +17,12 @@ import (
 	"github.com/cronium/cronium/agent/journal"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
 	"github.com/cronium/cronium/sdk/problem"
+	"github.com/cronium/cronium/sdk/script"
 )
+
+// helpers is the directory, beside the workspace, of what scripts have without an
+// import: see package script.
+const helpers = "helpers"
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -67,14 +72,17 @@ func prepare(e *journal.Entry, p *runnerv1.Payload, h *runnerv1.Handover) (comma
 	if prob != nil {
 		return command{}, prob
 	}
-	script, err := furnish(e.Work(), lang.file, p, h.GetUser())
+	file, err := furnish(e.Work(), lang.file, p, h.GetUser())
+	if err == nil {
+		err = script.Install(e.Path(helpers))
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return command{}, ErrDiskFull.With("%v", err)
 	}
 	if err != nil {
 		return command{}, ErrWorkspace.With("%v", err)
 	}
-	return command{path: path, argv: append(append([]string{lang.interpreter}, lang.args...), script), env: environment(e.Work(), p, h), dir: e.Work()}, nil
+	return command{path: path, argv: append(append([]string{lang.interpreter}, lang.args...), file), env: environment(e.Work(), p, h), dir: e.Work()}, nil
 }
 
 // requester is the program that makes HTTP requests.
@@ -160,6 +168,7 @@ func environment(work string, p *runnerv1.Payload, h *runnerv1.Handover) []strin
 	maps.Copy(env, p.GetEnv())
 	maps.Copy(env, h.GetSecretEnv())
 	env["CRONIUM_WORKSPACE"], env["CRONIUM_INPUTS_FILE"] = work, filepath.Join(work, "inputs.json")
+	script.Environ(filepath.Join(filepath.Dir(work), helpers), env)
 	list := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		list = append(list, name+"="+env[name])

@@ -166,3 +166,39 @@ func (s suite) callsFromADeepDirectory(t *testing.T) {
 		t.Errorf("%s is left behind (%v)", path, err)
 	}
 }
+
+// helpersTalkToTheRun holds that the helpers of the three languages and the runner
+// understand each other.
+func (s suite) helpersTalkToTheRun(t *testing.T) {
+	for language, source := range map[string]string{
+		"bash": `set -euo pipefail
+echo "$(cronium run job) $(cronium input n) $(cronium get x) $(cronium increment n 2)"
+cronium set big --string "$(head -c 200000 /dev/zero | tr '\0' x)"
+cronium log warn "said"`,
+		"python": `print(cronium.run.job, cronium.input("n"), cronium.get_variable("x"), cronium.increment("n", 2))
+cronium.set_variable("big", "x" * 200000)
+cronium.log.warn("said")`,
+		"node": `console.log(cronium.run.job, String(cronium.input('n')), cronium.getVariable('x'), cronium.increment('n', 2));
+cronium.setVariable('big', 'x'.repeat(200000));
+cronium.log.warn('said');`,
+	} {
+		r, e := s.start(t, Case{Language: language, Source: source, Change: func(p *runnerv1.Payload) { p.InputsJson = []byte(`{"n":9007199254740993}`) }})
+		attend(t, r, func(_ context.Context, c *runnerv1.Call) *runnerv1.Answer {
+			switch c.GetName() {
+			case "variable.get":
+				return &runnerv1.Answer{ValueJson: []byte(`"ü"`)}
+			case "variable.increment":
+				return &runnerv1.Answer{ValueJson: []byte(`44`)}
+			}
+			if !bytes.Contains(c.GetArgsJson(), bytes.Repeat([]byte("x"), 200000)) {
+				t.Errorf("%s: %s has %d bytes of arguments", language, c.GetName(), len(c.GetArgsJson()))
+			}
+			return &runnerv1.Answer{ValueJson: []byte(`null`)}
+		})
+		exit, log := Result(t, r, e)
+		expect(t, exit, journal.Succeeded, "")
+		if string(log.Out) != "test 9007199254740993 ü 44\n" || !bytes.Contains(log.Err, []byte("[warn] said\n")) {
+			t.Errorf("%s printed %q; errors: %s", language, log.Out, log.Err)
+		}
+	}
+}

@@ -49,6 +49,8 @@ func Suite(t *testing.T, subject Subject) {
 		"OutputIsKeptByStream":                  s.outputIsKeptByStream,
 		"LinesOfBothStreamsKeepTheirOrder":      s.orderIsKept,
 		"EveryLanguageRuns":                     s.everyLanguageRuns,
+		"HelpersTalkToTheRun":                   s.helpersTalkToTheRun,
+		"HelpersAreThereWithoutAnImport":        s.helpersAreThere,
 		"EnvironmentIsClean":                    s.environmentIsClean,
 		"ExitCodeIsReported":                    s.exitCodeIsReported,
 		"SignalIsReported":                      s.signalIsReported,
@@ -170,11 +172,27 @@ func (s suite) everyLanguageRuns(t *testing.T) {
 	}
 }
 
+// helpersAreThere also holds that what the job sets in the same variables stays.
+func (s suite) helpersAreThere(t *testing.T) {
+	for language, source := range map[string]string{
+		"bash":   `test "$(type -t cronium)" = function && cronium --help >/dev/null && echo "there $THEIRS"`,
+		"python": "import os, sys\nassert callable(cronium.get_variable) and '/theirs' in sys.path\nprint('there', os.environ['THEIRS'])",
+		"node":   `if (typeof cronium.async.input === 'function') console.log('there', process.title === 'theirs' ? process.env.THEIRS : process.title)`,
+	} {
+		exit, log := s.run(t, Case{Language: language, Source: source, Env: map[string]string{
+			"PYTHONPATH": "/theirs", "NODE_OPTIONS": "--title=theirs", "BASH_ENV": "$HOME/none", "THEIRS": "too"}})
+		expect(t, exit, journal.Succeeded, "")
+		if got := string(log.Out); got != "there too\n" {
+			t.Errorf("%s printed %q; errors: %s", language, got, log.Err)
+		}
+	}
+}
+
 func (s suite) environmentIsClean(t *testing.T) {
 	_, log := s.run(t, Case{Source: `env; test "$HOME" = "$PWD" && test -w "$TMPDIR" && stat -c %a . script.sh && umask`, Env: map[string]string{"MINE": "2"}})
 	for line := range strings.Lines(string(log.Out)) {
 		name, _, isVar := strings.Cut(line, "=")
-		known := strings.Contains(" PATH HOME LANG TMPDIR MINE PWD SHLVL _ SHELL USER LOGNAME PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE ", " "+name+" ")
+		known := strings.Contains(" PATH HOME LANG TMPDIR MINE PWD SHLVL _ SHELL USER LOGNAME PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONPATH NODE_OPTIONS BASH_ENV ", " "+name+" ")
 		ours := strings.HasPrefix(name, "CRONIUM_") && name != "CRONIUM_LEAK"
 		if isVar && !known && !ours {
 			t.Errorf("the script sees %s", line)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -54,12 +55,9 @@ func NewUsers(first, last uint32, j *journal.Journal) (*Users, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Users{first: first, last: last, next: first, taken: taken}
-	for uid := range taken { // the longer ago one was used, the better
-		if uid >= u.next && uid < last {
-			u.next = uid + 1
-		}
-	}
+	// Somewhere in the range: another agent on this host, which knows nothing of ours,
+	// probably begins elsewhere.
+	u := &Users{first: first, last: last, next: first + rand.Uint32N(last-first+1), taken: taken}
 	return u, nil
 }
 
