@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cronium/cronium/agent/console"
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/executor/docker"
 	"github.com/cronium/cronium/agent/executor/process"
@@ -43,6 +45,13 @@ type Config struct {
 	// Docker is the address of the Docker engine for attempts in containers, "auto"
 	// for the usual one if it is there, or "off", which is the default.
 	Docker string
+	// Console lets people open shells on this host, through the hub; off by default.
+	Console bool
+	// ConsoleAs is the user whom those shells run as; the one whom scripts run as if
+	// empty.
+	ConsoleAs string
+	// Shells opens them; login shells of that user if nil.
+	Shells console.Shells
 	// MinFree is the free space on the data directory's disk below which nothing new
 	// is taken; 128 MiB if zero.
 	MinFree int64
@@ -58,6 +67,7 @@ type Agent struct {
 	cfg      Config
 	identity *uplink.Identity
 	process  executor.Executor
+	console  *console.Console
 	started  time.Time
 	kinds    []string // of executors, once it runs
 }
@@ -92,6 +102,9 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{cfg: cfg, identity: identity, process: cfg.Executor}
 	identity.AddLabels(cfg.Labels)
+	if a.console, err = consoleOf(cfg, identity); err != nil {
+		return nil, err
+	}
 	if a.process == nil {
 		user, err := process.LookUp(cfg.RunAs)
 		if err != nil {
@@ -177,6 +190,27 @@ const (
 	dockerLabel = "executor.docker"
 )
 
+// consoleLabel is how the hub knows that shells can be opened on this host.
+const consoleLabel = "console"
+
+// consoleOf is the console, on or off. Its shells have no more rights than scripts
+// have, unless the operator names a user for them.
+func consoleOf(cfg Config, identity *uplink.Identity) (*console.Console, error) {
+	c := console.Config{AgentID: identity.AgentID, Log: cfg.Log}
+	if !cfg.Console {
+		return console.New(c), nil
+	}
+	identity.AddLabels(map[string]string{consoleLabel: "true"})
+	if c.Shells = cfg.Shells; c.Shells == nil {
+		account, err := console.LookUp(cmp.Or(cfg.ConsoleAs, cfg.RunAs))
+		if err != nil {
+			return nil, err
+		}
+		c.Shells = console.Local{Account: account, AgentID: identity.AgentID}
+	}
+	return console.New(c), nil
+}
+
 // executors are the ways to start an attempt that this host has.
 func (a *Agent) executors(ctx context.Context) (map[string]executor.Executor, error) {
 	all := map[string]executor.Executor{"process": a.process}
@@ -210,13 +244,13 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 	})
 	attempts := supervisor.New(supervisor.Config{Journal: j, Executors: executors, Logs: logs,
 		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Now: a.cfg.Now, Log: a.cfg.Log})
-	line = uplink.New(uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots,
+	line = uplink.New(uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Consoles: a.console, Slots: a.cfg.Slots,
 		Version: a.cfg.Version, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log})
 	if err := attempts.Recover(); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	loops := []func(context.Context) error{attempts.Run, logs.Run, line.Run, a.answer(line, attempts)}
+	loops := []func(context.Context) error{attempts.Run, logs.Run, line.Run, a.console.Run, a.answer(line, attempts)}
 	for _, x := range executors {
 		loops = append(loops, x.Run)
 	}

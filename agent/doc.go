@@ -5,6 +5,7 @@
 //	                                            │ starts
 //	                                     cronium-runner ──▶ script
 //	  ◀══════════ logstream ◀── segments on disk ◀── mask ◀────┘
+//	hub ══▶ uplink ──▶ console ──▶ a person's shell, if the operator wants that
 //
 // An agent has a data directory: its identity (package uplink), its journal
 // (package journal) and two files of this package: `lock`, held while an agent

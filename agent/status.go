@@ -32,6 +32,7 @@ type Status struct {
 	Slots            int       `json:"slots,omitempty"`
 	FreeSlots        int       `json:"free_slots"`
 	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker
+	Console          bool      `json:"console"`             // people can open shells here
 	Held             []Held    `json:"held"`
 }
 
@@ -95,7 +96,7 @@ func (a *Agent) status(line *uplink.Uplink, attempts *supervisor.Supervisor) Sta
 	s := Status{Running: true, Version: a.cfg.Version, PID: os.Getpid(), StartedAt: a.started.UTC(),
 		Name: a.identity.Name, AgentID: a.identity.AgentID, Hub: a.identity.Hub,
 		Status: line.Status(), CertificateUntil: a.identity.Until().UTC(),
-		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Executors: a.kinds, Held: []Held{}}
+		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Executors: a.kinds, Console: a.console.On(), Held: []Held{}}
 	for _, h := range attempts.Held() {
 		s.Held = append(s.Held, Held{h.Ref.RunID, h.Ref.Attempt, phaseNames[h.Phase]})
 	}

@@ -29,6 +29,7 @@ type Config struct {
 	Identity *Identity
 	Attempts *supervisor.Supervisor
 	Journal  *journal.Journal
+	Consoles Consoles // nil: this agent knows none
 	Slots    int
 	Version  string
 	// Pause is how long to wait before the nth dial in a row, n from 0; the default
@@ -36,6 +37,11 @@ type Config struct {
 	Pause func(n int) time.Duration
 	Now   func() time.Time
 	Log   *slog.Logger
+}
+
+// Consoles serves shells to the hub; *console.Console does.
+type Consoles interface {
+	Serve(stream agentv1.AgentService_ConsoleServer) error
 }
 
 // Uplink keeps the line to the hub.

@@ -28,6 +28,7 @@ const description = `Runs jobs on this host for a Cronium hub.
 Examples:
   cronium-agent enrol --hub hub.example.com:8421 --token aj1_… --data-dir /var/lib/cronium-agent
   cronium-agent run --data-dir /var/lib/cronium-agent
+  cronium-agent run --data-dir /var/lib/cronium-agent --run-as cronium --console
   cronium-agent status --data-dir /var/lib/cronium-agent`
 
 type commands struct {
@@ -46,13 +47,15 @@ type enrolCommand struct {
 }
 
 type runCommand struct {
-	DataDir string            `required:"" placeholder:"DIR" help:"The data directory, enrolled before." env:"CRONIUM_DATA_DIR"`
-	Slots   int               `default:"16" help:"How many scripts may run at once." env:"CRONIUM_SLOTS"`
-	Runner  string            `placeholder:"PATH" help:"The cronium-runner; by default the one beside this program." env:"CRONIUM_RUNNER"`
-	RunAs   string            `placeholder:"USER" help:"Run scripts as this user; the agent must be root." env:"CRONIUM_RUN_AS"`
-	Docker  string            `default:"auto" placeholder:"ADDR" help:"The Docker engine for jobs in containers: an address such as unix:///var/run/docker.sock, auto (the usual one, if it is there) or off." env:"CRONIUM_DOCKER"`
-	Label   map[string]string `placeholder:"KEY=VALUE" help:"A further label; may be repeated." mapsep:"none"`
-	Verbose bool              `short:"v" help:"Log more."`
+	DataDir   string            `required:"" placeholder:"DIR" help:"The data directory, enrolled before." env:"CRONIUM_DATA_DIR"`
+	Slots     int               `default:"16" help:"How many scripts may run at once." env:"CRONIUM_SLOTS"`
+	Runner    string            `placeholder:"PATH" help:"The cronium-runner; by default the one beside this program." env:"CRONIUM_RUNNER"`
+	RunAs     string            `placeholder:"USER" help:"Run scripts as this user; the agent must be root." env:"CRONIUM_RUN_AS"`
+	Docker    string            `default:"auto" placeholder:"ADDR" help:"The Docker engine for jobs in containers: an address such as unix:///var/run/docker.sock, auto (the usual one, if it is there) or off." env:"CRONIUM_DOCKER"`
+	Console   bool              `help:"Let people who may open shells on this host, through the hub. Off by default." env:"CRONIUM_CONSOLE"`
+	ConsoleAs string            `placeholder:"USER" help:"Whom those shells run as; by default the user whom scripts run as." env:"CRONIUM_CONSOLE_AS"`
+	Label     map[string]string `placeholder:"KEY=VALUE" help:"A further label; may be repeated." mapsep:"none"`
+	Verbose   bool              `short:"v" help:"Log more."`
 }
 
 type statusCommand struct {
@@ -127,7 +130,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, Docker: c.Docker, Labels: c.Label, Version: version, Log: log})
+	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: c.Runner, RunAs: c.RunAs, Docker: c.Docker, Console: c.Console, ConsoleAs: c.ConsoleAs, Labels: c.Label, Version: version, Log: log})
 	if err != nil {
 		return err
 	}
@@ -186,6 +189,9 @@ func show(out io.Writer, s agent.Status) {
 		return
 	}
 	_, _ = fmt.Fprintf(out, "Version      %s, process %d\nSlots        %d, %d free\nExecutors    %s\n", s.Version, s.PID, s.Slots, s.FreeSlots, strings.Join(s.Executors, ", "))
+	if s.Console {
+		_, _ = fmt.Fprintln(out, "Console      on")
+	}
 	for _, h := range s.Held {
 		_, _ = fmt.Fprintf(out, "Attempt      %s.%d %s\n", h.Run, h.Attempt, h.Phase)
 	}
