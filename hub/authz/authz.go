@@ -25,30 +25,35 @@ type Action string
 // The actions. Those that begin with instance: concern no project, nor do tokens,
 // of which everybody has their own.
 const (
-	ProjectRead   Action = "project:read"
-	JobRead       Action = "job:read"
-	JobEdit       Action = "job:edit"
-	JobRun        Action = "job:run"
-	RunRead       Action = "run:read"
-	RunCancel     Action = "run:cancel"
-	ScheduleRead  Action = "schedule:read"
-	ScheduleEdit  Action = "schedule:edit"
-	HostRead      Action = "host:read"
-	HostEdit      Action = "host:edit"
-	TokenEdit     Action = "token:edit"
-	InstanceRead  Action = "instance:read"
-	InstanceAdmin Action = "instance:admin"
+	ProjectRead  Action = "project:read"
+	JobRead      Action = "job:read"
+	JobEdit      Action = "job:edit"
+	JobRun       Action = "job:run"
+	RunRead      Action = "run:read"
+	RunCancel    Action = "run:cancel"
+	ScheduleRead Action = "schedule:read"
+	ScheduleEdit Action = "schedule:edit"
+	HostRead     Action = "host:read"
+	HostEdit     Action = "host:edit"
+	TokenEdit    Action = "token:edit"
+
+	TerminalRead    Action = "terminal:read"    // the record of who had a console where
+	TerminalOpen    Action = "terminal:open"    // a console of one's own
+	TerminalObserve Action = "terminal:observe" // watch somebody else's
+	InstanceRead    Action = "instance:read"
+	InstanceAdmin   Action = "instance:admin"
 )
 
 var (
 	reading   = []Action{ProjectRead, JobRead, RunRead, ScheduleRead, HostRead}
 	operating = slices.Concat(reading, []Action{JobRun, RunCancel})
 	editing   = slices.Concat(operating, []Action{JobEdit, ScheduleEdit})
-	owning    = slices.Concat(editing, []Action{HostEdit})
+	owning    = slices.Concat(editing, []Action{HostEdit, TerminalRead, TerminalOpen, TerminalObserve})
+	auditing  = slices.Concat(reading, []Action{TerminalRead})
 )
 
 var granted = map[Role][]Action{
-	Owner: owning, Admin: owning, Editor: editing, Operator: operating, Viewer: reading, Auditor: reading,
+	Owner: owning, Admin: owning, Editor: editing, Operator: operating, Viewer: reading, Auditor: auditing,
 }
 
 // Actions returns every action, for a test that walks them.

@@ -8,13 +8,13 @@
 //
 // It refuses to know how an actor proved who they are; see hub/identity.
 //
-//	            read*  run, cancel  edit jobs, schedules  hosts  tokens
-//	owner         x         x               x               x      own
-//	admin         x         x               x               x      own
-//	editor        x         x               x               -      own
-//	operator      x         x               -               -      own
-//	viewer        x         -               -               -      own
-//	auditor       x         -               -               -      own
+//	            read*  run, cancel  edit jobs, schedules  hosts  tokens  consoles
+//	owner         x         x               x               x      own   open, watch, list
+//	admin         x         x               x               x      own   open, watch, list
+//	editor        x         x               x               -      own   -
+//	operator      x         x               -               -      own   -
+//	viewer        x         -               -               -      own   -
+//	auditor       x         -               -               -      own   list
 //
 // An instance administrator may do everything everywhere.
 package authz
