@@ -7,7 +7,7 @@
 //
 //	browser / CLI / curl ──HTTP──▶ httpapi          agentapi ◀──mTLS, yamux, gRPC── agent
 //	                                  │                 │
-//	verbs                      schedule   dispatch   fleet
+//	verbs                      schedule   dispatch   fleet   console
 //	                                  │      │         │
 //	nouns            project identity setting secret job run runlog
 //	                                  │

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cronium/cronium/hub/agentapi"
 	"github.com/cronium/cronium/hub/bus"
+	"github.com/cronium/cronium/hub/console"
 	"github.com/cronium/cronium/hub/dispatch"
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/httpapi"
@@ -46,6 +47,7 @@ type Hub struct {
 	schedules *schedule.Store
 	fleet     *fleet.Fleet
 	dispatch  *dispatch.Dispatch
+	consoles  *console.Console
 	agents    *agentapi.Door
 	api       *httpapi.API
 
@@ -142,13 +144,19 @@ func (h *Hub) wire(ctx context.Context) error {
 		return err
 	}
 	h.dispatch = dispatch.New(dispatch.Config{Fleet: h.fleet, Runs: h.runs, Jobs: orders, Opener: keys, Now: c.Now, Log: c.Log})
+	h.consoles, err = console.New(h.db, console.Config{
+		Hosts: h.fleet, People: h.identity, Limits: console.Limits{Idle: c.ConsoleIdle, Max: c.ConsoleMax}, Now: c.Now, Log: c.Log,
+	})
+	if err != nil {
+		return err
+	}
 	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Version: c.Version, Now: c.Now, Log: c.Log})
 	h.api, err = httpapi.New(httpapi.Config{
 		PublicURL: c.PublicURL, Hosts: c.AllowedHosts, Version: c.Version, InstanceID: instance.ID,
 		AgentsAddress: h.agentsAddress(), JobSchema: definition.Schema(), Now: c.Now, Log: c.Log,
 	}, httpapi.Deps{
 		DB: h.db, Bell: h.bell, Identity: h.identity, Projects: projects, Jobs: jobs, Runs: h.runs, Schedules: h.schedules,
-		Logs: logs, Hosts: h.fleet, Orders: orders, Dashboard: web.Handler(),
+		Logs: logs, Hosts: h.fleet, Consoles: h.consoles, Orders: orders, Dashboard: web.Handler(),
 	})
 	if err != nil {
 		return err
@@ -209,7 +217,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	cancel, _ := h.bell.Subscribe("cancel")
 	agents, _ := h.bell.Subscribe("agents")
 	loops := []func(context.Context) error{
-		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.serveHTTP,
+		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.consoles.Run, h.serveHTTP,
 		func(ctx context.Context) error { return h.fleet.Run(ctx, agents) },
 		func(ctx context.Context) error { return h.dispatch.Run(ctx, queue, cancel) },
 		func(ctx context.Context) error { return h.agents.Serve(ctx, h.dialIn) },

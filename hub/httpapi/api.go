@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cronium/cronium/hub/authz"
+	"github.com/cronium/cronium/hub/console"
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/httpapi/internal/bucket"
 	"github.com/cronium/cronium/hub/identity"
@@ -61,6 +62,7 @@ type Deps struct {
 	Schedules *schedule.Store
 	Logs      *runlog.Store
 	Hosts     *fleet.Fleet
+	Consoles  *console.Console
 	Orders    Orders
 	Dashboard http.Handler // everything outside /api
 }
@@ -88,6 +90,7 @@ type API struct {
 	schedules *schedule.Store
 	logs      *runlog.Store
 	hosts     *fleet.Fleet
+	consoles  *console.Console
 	dashboard http.Handler
 	orders    Orders
 
@@ -118,7 +121,7 @@ func New(c Config, d Deps) (*API, error) {
 	c.fill()
 	a := &API{
 		db: d.DB, bell: d.Bell, identity: d.Identity, projects: d.Projects, jobs: d.Jobs, runs: d.Runs, schedules: d.Schedules,
-		logs: d.Logs, hosts: d.Hosts, dashboard: d.Dashboard, orders: d.Orders,
+		logs: d.Logs, hosts: d.Hosts, consoles: d.Consoles, dashboard: d.Dashboard, orders: d.Orders,
 		cfg: c, now: c.Now, log: c.Log, router: chi.NewRouter(), origins: http.NewCrossOriginProtection(), closing: make(chan struct{}),
 	}
 	a.close = sync.OnceFunc(func() { close(a.closing) })

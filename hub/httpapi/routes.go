@@ -10,7 +10,7 @@ const base = "/api/v1"
 
 // routes is the one table: there is no other way to reach a handler.
 func (a *API) routes() []*route {
-	all := [][]*route{a.accountRoutes(), a.jobRoutes(), a.runRoutes(), a.scheduleRoutes(), a.hostRoutes(), a.plainRoutes()}
+	all := [][]*route{a.accountRoutes(), a.jobRoutes(), a.runRoutes(), a.scheduleRoutes(), a.hostRoutes(), a.consoleRoutes(), a.plainRoutes()}
 	var table []*route
 	for _, some := range all {
 		table = append(table, some...)

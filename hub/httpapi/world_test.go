@@ -23,6 +23,7 @@ import (
 
 	"github.com/cronium/cronium/hub/authz"
 	"github.com/cronium/cronium/hub/bus"
+	"github.com/cronium/cronium/hub/console"
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/httpapi"
 	"github.com/cronium/cronium/hub/identity"
@@ -98,6 +99,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	w.api = must(httpapi.New(config, httpapi.Deps{
 		DB: w.db, Bell: w.bell, Identity: w.identity, Projects: w.projects, Jobs: w.jobs, Runs: w.runs, Schedules: w.schedules,
 		Logs: w.logs, Hosts: w.fleet, Orders: about,
+		Consoles:  must(console.New(w.db, console.Config{Hosts: w.fleet, People: w.identity})),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }),
 	}))
 	w.serve()

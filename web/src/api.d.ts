@@ -55,6 +55,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/consoles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List consoles, newest first, also those that have ended
+         * @description Needs terminal:read.
+         */
+        get: operations["listConsoles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/consoles/{console}/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that leads back to a console of one's own
+         * @description Needs terminal:open.
+         */
+        post: operations["attachConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/consoles/{console}/watch-tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that lets one watch a console
+         * @description Needs terminal:observe.
+         */
+        post: operations["watchConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/hosts": {
         parameters: {
             query?: never;
@@ -114,6 +174,26 @@ export interface paths {
          * @description Needs host:edit.
          */
         delete: operations["revokeHost"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/hosts/{host}/console-tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that opens a console on a host
+         * @description Needs terminal:open.
+         */
+        post: operations["openConsole"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -547,6 +627,50 @@ export interface components {
             /** @enum {string} */
             state: "assigned" | "running" | "unknown" | "finished" | "revoked" | "lost";
         };
+        Console: {
+            /** @description Its owner is there */
+            attached: boolean;
+            /**
+             * Format: int64
+             * @description Typed
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Printed
+             */
+            bytes_out: number;
+            /** Format: date-time */
+            closed_at?: string;
+            /**
+             * Format: int64
+             * @description Once it has ended
+             */
+            duration_ms?: number;
+            host: string;
+            /** Format: uuid */
+            id: string;
+            /** @description From where it was opened */
+            ip: string;
+            mine: boolean;
+            /** Format: date-time */
+            opened_at: string;
+            /**
+             * @description Why it ended
+             * @enum {string}
+             */
+            reason?: "exited" | "closed" | "idle" | "too_long" | "abandoned" | "not_permitted" | "signed_out" | "host_lost" | "hub_stopped" | "hub_lost" | "not_opened";
+            /** @description E-mail of its owner */
+            user: string;
+            /** Format: int64 */
+            watchers: number;
+        };
+        ConsoleTicket: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Goes into the first message on the socket, never into an address */
+            ticket: string;
+        };
         Fire: {
             /** Format: date-time */
             decided_at: string;
@@ -925,6 +1049,12 @@ export interface components {
             /** @description Shown once */
             token: string;
         };
+        PageConsole: {
+            /** @description Never null */
+            items: components["schemas"]["Console"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
         PageFire: {
             /** @description Never null */
             items: components["schemas"]["Fire"][];
@@ -1292,6 +1422,111 @@ export interface operations {
             };
         };
     };
+    listConsoles: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description Only those that have not ended */
+                open?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageConsole"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attachConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                console: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                console: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listHosts: {
         parameters: {
             query?: {
@@ -1417,6 +1652,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
             };
             /** @description Error */
             default: {
