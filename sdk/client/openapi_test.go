@@ -126,11 +126,15 @@ func TestEveryRequestIsOneThatTheAPIDescribes(t *testing.T) {
 			_, err := c.CreateJoinToken(ctx, "p", client.JoinTokenRequest{Name: "h", Labels: map[string]string{"a": "b"}, ExpiresIn: "1h", Uses: 2})
 			return err
 		},
-		"sched":   func(c *client.Client) error { _, err := c.Schedules(ctx, "p", "x", paging); return err },
-		"sched1":  func(c *client.Client) error { _, err := c.Schedule(ctx, "p", "s"); return err },
-		"spause":  func(c *client.Client) error { _, err := c.PauseSchedule(ctx, "p", "s"); return err },
-		"sresume": func(c *client.Client) error { _, err := c.ResumeSchedule(ctx, "p", "s"); return err },
-		"fires":   func(c *client.Client) error { _, err := c.Fires(ctx, "p", "s", paging); return err },
+		"consoles": func(c *client.Client) error { _, err := c.Consoles(ctx, "p", true, paging); return err },
+		"console":  func(c *client.Client) error { _, err := c.OpenConsole(ctx, "p", "h"); return err },
+		"attach":   func(c *client.Client) error { _, err := c.AttachConsole(ctx, "p", "s"); return err },
+		"watch":    func(c *client.Client) error { _, err := c.WatchConsole(ctx, "p", "s"); return err },
+		"sched":    func(c *client.Client) error { _, err := c.Schedules(ctx, "p", "x", paging); return err },
+		"sched1":   func(c *client.Client) error { _, err := c.Schedule(ctx, "p", "s"); return err },
+		"spause":   func(c *client.Client) error { _, err := c.PauseSchedule(ctx, "p", "s"); return err },
+		"sresume":  func(c *client.Client) error { _, err := c.ResumeSchedule(ctx, "p", "s"); return err },
+		"fires":    func(c *client.Client) error { _, err := c.Fires(ctx, "p", "s", paging); return err },
 		"preview": func(c *client.Client) error {
 			_, err := c.Preview(ctx, client.PreviewRequest{Cron: "* * * * *", Zone: "UTC", N: 3, Gap: "skip", Fold: "both"})
 			return err
@@ -238,6 +242,7 @@ func TestTheTypesHaveTheFieldsOfTheAPI(t *testing.T) {
 		"Run": client.Run{}, "Attempt": client.Attempt{}, "Moment": client.Moment{}, "Log": client.Log{}, "LogLine": client.LogLine{},
 		"Host": client.Host{}, "HostFacts": client.HostFacts{}, "HostCertificate": client.HostCertificate{},
 		"JoinTokenRequest": client.JoinTokenRequest{}, "NewJoinToken": client.NewJoinToken{}, "Schedule": client.Schedule{}, "Fire": client.Fire{},
+		"Console": client.Console{}, "ConsoleTicket": client.ConsoleTicket{},
 		"PreviewRequest": client.PreviewRequest{}, "Preview": client.Preview{}, "PreviewTime": client.PreviewTime{},
 	}
 	for name, value := range types {
