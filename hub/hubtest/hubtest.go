@@ -20,6 +20,8 @@ type World struct {
 	URL        string
 	AgentsAddr string
 	Client     *client.Client // as the administrator
+	// DatabaseURL is for what only an operator could do.
+	DatabaseURL string
 
 	t   testing.TB
 	log *slog.Logger
@@ -34,18 +36,22 @@ func New(t testing.TB) *World {
 	return w
 }
 
-// NewHub is [New] without an agent.
-func NewHub(t testing.TB) *World {
+// NewHub is [New] without an agent, and with changes of the configuration.
+func NewHub(t testing.TB, change ...func(*hub.Config)) *World {
 	t.Helper()
 	w := &World{t: t, log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-	h, err := hub.New(t.Context(), hub.Config{
+	config := hub.Config{
 		DataDir: t.TempDir(), HTTP: "127.0.0.1:0", Agents: "127.0.0.1:0", DatabaseURL: pgtest.URL(t),
 		Admin: hub.Admin{Email: Email, Password: Password}, Version: "test", Log: w.log,
-	})
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	h, err := hub.New(t.Context(), config)
 	if err != nil {
 		t.Fatalf("make a hub: %v", err)
 	}
-	w.URL, w.AgentsAddr = h.URL(), h.AgentsAddr()
+	w.URL, w.AgentsAddr, w.DatabaseURL = h.URL(), h.AgentsAddr(), config.DatabaseURL
 	w.start(h.Run, h.Close)
 	m := Machine{URL: w.URL, t: t}
 	m.AwaitHub()
@@ -66,7 +72,7 @@ func (w *World) AddDockerAgent(name, engine string) {
 	w.addAgent(name, nil, engine)
 }
 
-func (w *World) addAgent(name string, labels map[string]string, engine string) {
+func (w *World) addAgent(name string, labels map[string]string, engine string, change ...func(*agent.Config)) {
 	w.t.Helper()
 	token, err := w.Client.CreateJoinToken(w.t.Context(), "default", client.JoinTokenRequest{Name: name, Labels: labels})
 	if err != nil {
@@ -76,7 +82,11 @@ func (w *World) addAgent(name string, labels map[string]string, engine string) {
 	if _, err := agent.Enrol(w.t.Context(), agent.Enrolment{Hub: w.AgentsAddr, Token: token.Token, DataDir: dir}); err != nil {
 		w.t.Fatalf("enrol an agent: %v", err)
 	}
-	a, err := agent.New(agent.Config{DataDir: dir, RunnerPath: executortest.StaticRunner(w.t), Docker: engine, Log: w.log})
+	config := agent.Config{DataDir: dir, RunnerPath: executortest.StaticRunner(w.t), Docker: engine, Log: w.log}
+	for _, c := range change {
+		c(&config)
+	}
+	a, err := agent.New(config)
 	if err != nil {
 		w.t.Fatalf("make an agent: %v", err)
 	}
