@@ -44,6 +44,7 @@ type cli struct {
 	Runs      runsCmd      `cmd:"" help:"Runs: what happened."`
 	Schedules schedulesCmd `cmd:"" help:"Schedules: when jobs are due."`
 	Hosts     hostsCmd     `cmd:"" help:"Hosts: where jobs run."`
+	Console   consoleCmd   `cmd:"" help:"Open a shell on a host, or come back to one."`
 	Login     loginCmd     `cmd:"" help:"Sign in to a hub."`
 	Logout    logoutCmd    `cmd:"" help:"Sign out and revoke this machine's token."`
 	Whoami    whoamiCmd    `cmd:"" help:"Say who you are on which hub."`
