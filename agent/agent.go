@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cronium/cronium/agent/cgroup"
+	"github.com/cronium/cronium/agent/console"
 	"github.com/cronium/cronium/agent/executor"
 	"github.com/cronium/cronium/agent/executor/docker"
 	"github.com/cronium/cronium/agent/executor/docker/policy"
@@ -66,6 +68,13 @@ type Config struct {
 	DockerPolicy string
 	// Images are those of jobs in containers that name none, by language.
 	Images map[string]string
+	// Console lets people open shells on this host, through the hub; off by default.
+	Console bool
+	// ConsoleAs is the user whom those shells run as; the one whom scripts run as if
+	// empty.
+	ConsoleAs string
+	// Shells opens them; login shells of that user if nil.
+	Shells console.Shells
 	// MinFree is the free space on the data directory's disk below which nothing new
 	// is taken; 128 MiB if zero.
 	MinFree int64
@@ -86,6 +95,7 @@ type Agent struct {
 	groups   *cgroup.Host // once it runs
 	ssh      *ssh.Executor
 	line     *uplink.Uplink // once it runs
+	console  *console.Console
 	started  time.Time
 	kinds    []string // of executors, once it runs
 	drain    *drain   // once it runs
@@ -121,6 +131,9 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{cfg: cfg, identity: identity}
 	identity.AddLabels(cfg.Labels)
+	if a.console, err = consoleOf(cfg, identity); err != nil {
+		return nil, err
+	}
 	if cfg.Executor == nil {
 		if a.scripts, err = cfg.planScripts(); err != nil {
 			return nil, err
@@ -212,6 +225,27 @@ const (
 	sshLabel = "executor.ssh"
 )
 
+// consoleLabel is how the hub knows that shells can be opened on this host.
+const consoleLabel = "console"
+
+// consoleOf is the console, on or off. Its shells have no more rights than scripts
+// have, unless the operator names a user for them.
+func consoleOf(cfg Config, identity *uplink.Identity) (*console.Console, error) {
+	c := console.Config{AgentID: identity.AgentID, Log: cfg.Log}
+	if !cfg.Console {
+		return console.New(c), nil
+	}
+	identity.AddLabels(map[string]string{consoleLabel: "true"})
+	if c.Shells = cfg.Shells; c.Shells == nil {
+		account, err := console.LookUp(cmp.Or(cfg.ConsoleAs, cfg.RunAs))
+		if err != nil {
+			return nil, err
+		}
+		c.Shells = console.Local{Account: account, AgentID: identity.AgentID}
+	}
+	return console.New(c), nil
+}
+
 // executors are the ways to start an attempt that this host has.
 func (a *Agent) executors(ctx context.Context, j *journal.Journal) (map[string]executor.Executor, error) {
 	all := map[string]executor.Executor{"process": a.cfg.Executor}
@@ -285,7 +319,7 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 			return a.line.RuntimeCall(ctx, ref, c)
 		},
 		Slots: a.cfg.Slots, MinFree: a.cfg.MinFree, Draining: a.drain.Draining, Now: a.cfg.Now, Log: a.cfg.Log})
-	config := uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Slots: a.cfg.Slots, Drain: a.drain,
+	config := uplink.Config{Identity: a.identity, Attempts: attempts, Journal: j, Consoles: a.console, Slots: a.cfg.Slots, Drain: a.drain,
 		Version: a.cfg.Version, Probe: a.ssh.Probe, Pause: a.cfg.Pause, Now: a.cfg.Now, Log: a.cfg.Log}
 	loops := []func(context.Context) error{attempts.Run, logs.Run}
 	if up := a.cfg.Upgrades; up != nil {
@@ -293,7 +327,7 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 		loops = append(loops, func(ctx context.Context) error { return up.Run(ctx, a.source(a.line)) })
 	}
 	a.line = uplink.New(config)
-	loops = append(loops, a.line.Run, a.answer(a.line, attempts))
+	loops = append(loops, a.line.Run, a.console.Run, a.answer(a.line, attempts))
 	if err := attempts.Recover(); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@
 //	                                            │ starts, here or on a server
 //	                                     cronium-runner ──▶ script
 //	  ◀══════════ logstream ◀── segments on disk ◀── mask ◀────┘
+//	hub ══▶ uplink ──▶ console ──▶ a person's shell, if the operator wants that
 //
 // An agent has a data directory: its identity (package uplink), its journal
 // (package journal), versions that it was upgraded to (package upgrade) and three

@@ -35,6 +35,7 @@ type Status struct {
 	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker, ssh
 	Limits           string    `json:"limits,omitempty"`    // what enforces those of processes: "cgroup v1: memory, cpu, pids"
 	Scripts          string    `json:"scripts,omitempty"`   // whom processes run as
+	Console          bool      `json:"console"`             // people can open shells here
 	Held             []Held    `json:"held"`
 }
 
@@ -101,7 +102,7 @@ func (a *Agent) status(line *uplink.Uplink, attempts *supervisor.Supervisor) Sta
 	s := Status{Running: true, Version: a.cfg.Version, PID: os.Getpid(), StartedAt: a.started.UTC(),
 		Name: a.identity.Name, AgentID: a.identity.AgentID, Hub: a.identity.Hub,
 		Status: line.Status(), CertificateUntil: a.identity.Until().UTC(),
-		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Draining: a.drain.Draining(), Executors: a.kinds, Held: []Held{}}
+		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Draining: a.drain.Draining(), Executors: a.kinds, Console: a.console.On(), Held: []Held{}}
 	if a.groups != nil {
 		s.Limits, s.Scripts = a.groups.String(), a.scripts.String()
 	}

@@ -20,6 +20,9 @@ type Config struct {
 	Downloads     string   // a directory of programs for agents (make release); default none
 	ValkeyURL     string   // doorbells between replicas; default LISTEN/NOTIFY
 
+	ConsoleIdle time.Duration // without a key pressed, after which a console ends; default 10 min, at most 15 min
+	ConsoleMax  time.Duration // after which any console ends; default 30 min, at most 8 h
+
 	Admin   Admin     // made at the first start; default: a setup code is printed
 	Version string    // of this build
 	Notice  io.Writer // where the setup code goes; default: nowhere

@@ -7,7 +7,7 @@
 //
 //	browser / CLI / curl ──HTTP──▶ httpapi          agentapi ◀──mTLS, yamux, gRPC── agent
 //	                                  │                 │
-//	verbs              schedule   dispatch   probe   fleet   call
+//	verbs              schedule   dispatch   probe   fleet   call   console
 //	                                  │      │         │      │
 //	nouns     project identity setting secret variable server job run output runlog release
 //	                                  │

@@ -16,6 +16,7 @@ import (
 	"github.com/cronium/cronium/hub/agentapi"
 	"github.com/cronium/cronium/hub/bus"
 	"github.com/cronium/cronium/hub/call"
+	"github.com/cronium/cronium/hub/console"
 	"github.com/cronium/cronium/hub/dispatch"
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/httpapi"
@@ -56,6 +57,7 @@ type Hub struct {
 	dispatch  *dispatch.Dispatch
 	servers   *server.Store
 	probe     *probe.Prober
+	consoles  *console.Console
 	agents    *agentapi.Door
 	api       *httpapi.API
 
@@ -160,12 +162,18 @@ func (h *Hub) wire(ctx context.Context) error {
 		Changed: func(run uuid.UUID) { h.bell.Ring("run:" + run.String()) }, Log: c.Log})
 	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Servers: h.servers, Calls: h.calls, Version: c.Version,
 		Downloads: release.In(c.Downloads), Now: c.Now, Log: c.Log})
+	h.consoles, err = console.New(h.db, console.Config{
+		Hosts: h.fleet, People: h.identity, Limits: console.Limits{Idle: c.ConsoleIdle, Max: c.ConsoleMax}, Now: c.Now, Log: c.Log,
+	})
+	if err != nil {
+		return err
+	}
 	h.api, err = httpapi.New(httpapi.Config{
 		PublicURL: c.PublicURL, Hosts: c.AllowedHosts, Version: c.Version, InstanceID: instance.ID,
 		AgentsAddress: h.agentsAddress(), JobSchema: definition.Schema(), Now: c.Now, Log: c.Log,
 	}, httpapi.Deps{
 		DB: h.db, Bell: h.bell, Identity: h.identity, Projects: projects, Jobs: jobs, Runs: h.runs, Schedules: h.schedules,
-		Logs: logs, Hosts: h.fleet, Servers: h.servers, Probe: h.probe, Variables: variables, Secrets: h.secrets, Outputs: outputs, Orders: orders,
+		Logs: logs, Hosts: h.fleet, Servers: h.servers, Probe: h.probe, Variables: variables, Secrets: h.secrets, Outputs: outputs, Consoles: h.consoles, Orders: orders,
 		Downloads: release.In(c.Downloads), Dashboard: web.Handler(),
 	})
 	if err != nil {
@@ -227,7 +235,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	cancel, _ := h.bell.Subscribe("cancel")
 	agents, _ := h.bell.Subscribe("agents")
 	loops := []func(context.Context) error{
-		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.servers.Run, h.probe.Run, h.secrets.Run, h.calls.Run, h.serveHTTP,
+		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.servers.Run, h.probe.Run, h.secrets.Run, h.calls.Run, h.consoles.Run, h.serveHTTP,
 		func(ctx context.Context) error { return h.fleet.Run(ctx, agents) },
 		func(ctx context.Context) error { return h.dispatch.Run(ctx, queue, cancel) },
 		func(ctx context.Context) error { return h.agents.Serve(ctx, h.dialIn) },

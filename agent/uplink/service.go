@@ -89,6 +89,14 @@ func (s *service) Cancel(_ context.Context, in *agentv1.CancelRequest) (*agentv1
 	return &agentv1.CancelResponse{}, nil
 }
 
+// Console implements the service.
+func (s *service) Console(stream agentv1.AgentService_ConsoleServer) error {
+	if s.uplink.cfg.Consoles == nil {
+		return s.UnimplementedAgentServiceServer.Console(stream)
+	}
+	return wire.Status(s.uplink.cfg.Consoles.Serve(stream))
+}
+
 func cancel(attempts *supervisor.Supervisor, list []*agentv1.Cancel) {
 	for _, c := range list {
 		grace := defaultGrace

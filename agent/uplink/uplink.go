@@ -29,6 +29,7 @@ type Config struct {
 	Identity *Identity
 	Attempts *supervisor.Supervisor
 	Journal  *journal.Journal
+	Consoles Consoles // nil: this agent knows none
 	Slots    int
 	Version  string
 	// Probe looks at a server for the hub. If nil, this agent reaches none.
@@ -40,6 +41,11 @@ type Config struct {
 	Pause func(n int) time.Duration
 	Now   func() time.Time
 	Log   *slog.Logger
+}
+
+// Consoles serves shells to the hub; *console.Console does.
+type Consoles interface {
+	Serve(stream agentv1.AgentService_ConsoleServer) error
 }
 
 // Uplink keeps the line to the hub.

@@ -25,37 +25,41 @@ type Action string
 // The actions. Those that begin with instance: concern no project, nor do tokens,
 // of which everybody has their own.
 const (
-	ProjectRead   Action = "project:read"
-	ProjectEdit   Action = "project:edit"
-	JobRead       Action = "job:read"
-	JobEdit       Action = "job:edit"
-	JobRun        Action = "job:run"
-	RunRead       Action = "run:read"
-	RunCancel     Action = "run:cancel"
-	ScheduleRead  Action = "schedule:read"
-	ScheduleEdit  Action = "schedule:edit"
-	HostRead      Action = "host:read"
-	HostEdit      Action = "host:edit"
-	ServerUse     Action = "server:use"
-	ServerEdit    Action = "server:edit"
-	VariableRead  Action = "variable:read"
-	VariableEdit  Action = "variable:edit"
-	SecretRead    Action = "secret:read" // names, never values
-	SecretEdit    Action = "secret:edit"
-	TokenEdit     Action = "token:edit"
-	InstanceRead  Action = "instance:read"
-	InstanceAdmin Action = "instance:admin"
+	ProjectRead     Action = "project:read"
+	ProjectEdit     Action = "project:edit"
+	JobRead         Action = "job:read"
+	JobEdit         Action = "job:edit"
+	JobRun          Action = "job:run"
+	RunRead         Action = "run:read"
+	RunCancel       Action = "run:cancel"
+	ScheduleRead    Action = "schedule:read"
+	ScheduleEdit    Action = "schedule:edit"
+	HostRead        Action = "host:read"
+	HostEdit        Action = "host:edit"
+	ServerUse       Action = "server:use"
+	ServerEdit      Action = "server:edit"
+	VariableRead    Action = "variable:read"
+	VariableEdit    Action = "variable:edit"
+	SecretRead      Action = "secret:read" // names, never values
+	SecretEdit      Action = "secret:edit"
+	TokenEdit       Action = "token:edit"
+	TerminalRead    Action = "terminal:read"    // the record of who had a console where
+	TerminalOpen    Action = "terminal:open"    // a console of one's own
+	TerminalObserve Action = "terminal:observe" // watch somebody else's
+	InstanceRead    Action = "instance:read"
+	InstanceAdmin   Action = "instance:admin"
 )
 
 var (
 	reading   = []Action{ProjectRead, JobRead, RunRead, ScheduleRead, HostRead, VariableRead, SecretRead}
 	operating = slices.Concat(reading, []Action{JobRun, RunCancel})
 	editing   = slices.Concat(operating, []Action{JobEdit, ScheduleEdit, ServerUse, VariableEdit, SecretEdit})
-	owning    = slices.Concat(editing, []Action{HostEdit, ServerEdit, ProjectEdit})
+	owning    = slices.Concat(editing, []Action{HostEdit, ServerEdit, ProjectEdit, TerminalRead, TerminalOpen, TerminalObserve})
+	auditing  = slices.Concat(reading, []Action{TerminalRead})
 )
 
 var granted = map[Role][]Action{
-	Owner: owning, Admin: owning, Editor: editing, Operator: operating, Viewer: reading, Auditor: reading,
+	Owner: owning, Admin: owning, Editor: editing, Operator: operating, Viewer: reading, Auditor: auditing,
 }
 
 // Actions returns every action, for a test that walks them.

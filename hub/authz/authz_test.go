@@ -19,12 +19,12 @@ var (
 
 // The whole matrix, written by hand: a change of a role must change this table too.
 var matrix = map[authz.Role]string{
-	authz.Owner:    "project:read job:read job:edit job:run run:read run:cancel schedule:read schedule:edit host:read host:edit server:use server:edit project:edit variable:read variable:edit secret:read secret:edit token:edit",
-	authz.Admin:    "project:read job:read job:edit job:run run:read run:cancel schedule:read schedule:edit host:read host:edit server:use server:edit project:edit variable:read variable:edit secret:read secret:edit token:edit",
+	authz.Owner:    "project:read job:read job:edit job:run run:read run:cancel schedule:read schedule:edit host:read host:edit server:use server:edit project:edit variable:read variable:edit secret:read secret:edit token:edit terminal:read terminal:open terminal:observe",
+	authz.Admin:    "project:read job:read job:edit job:run run:read run:cancel schedule:read schedule:edit host:read host:edit server:use server:edit project:edit variable:read variable:edit secret:read secret:edit token:edit terminal:read terminal:open terminal:observe",
 	authz.Editor:   "project:read job:read job:edit job:run run:read run:cancel schedule:read schedule:edit host:read server:use variable:read variable:edit secret:read secret:edit token:edit",
 	authz.Operator: "project:read job:read job:run run:read run:cancel schedule:read host:read variable:read secret:read token:edit",
 	authz.Viewer:   "project:read job:read run:read schedule:read host:read variable:read secret:read token:edit",
-	authz.Auditor:  "project:read job:read run:read schedule:read host:read variable:read secret:read token:edit",
+	authz.Auditor:  "project:read job:read run:read schedule:read host:read variable:read secret:read token:edit terminal:read",
 	"":             "token:edit",
 	"superuser":    "token:edit",
 }

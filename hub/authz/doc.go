@@ -8,15 +8,15 @@
 //
 // It refuses to know how an actor proved who they are; see hub/identity.
 //
-//	            read*  run, cancel  edit jobs, schedules,  hosts,   tokens
+//	            read*  run, cancel  edit jobs, schedules,  hosts,   tokens  consoles
 //	                                variables, secrets**,  servers
 //	                                use servers
-//	owner         x         x               x                 x      own
-//	admin         x         x               x                 x      own
-//	editor        x         x               x                 -      own
-//	operator      x         x               -                 -      own
-//	viewer        x         -               -                 -      own
-//	auditor       x         -               -                 -      own
+//	owner         x         x               x                 x      own     open, watch, list
+//	admin         x         x               x                 x      own     open, watch, list
+//	editor        x         x               x                 -      own     -
+//	operator      x         x               -                 -      own     -
+//	viewer        x         -               -                 -      own     -
+//	auditor       x         -               -                 -      own     list
 //
 // Using a server, which is to let a job run on it, is a right apart from editing
 // jobs and apart from changing servers; whoever may run the job needs none of them.

@@ -179,3 +179,15 @@ func (f *Fleet) CheckEpoch(ctx context.Context, agent uuid.UUID, epoch int64) er
 	}
 	return nil
 }
+
+// Elsewhere reports whether another replica holds the agent's session.
+func (f *Fleet) Elsewhere(ctx context.Context, agent uuid.UUID) (bool, error) {
+	holder, err := f.queries().Holder(ctx, agent)
+	if noRows(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read who holds agent %s: %w", agent, err)
+	}
+	return holder != nil && *holder != f.config.HubID, nil
+}

@@ -106,6 +106,9 @@ where a.id = s.id and a.epoch = s.epoch;
 -- name: Epoch :one
 select epoch from agents where id = $1;
 
+-- name: Holder :one
+select hub_id from agents where id = $1;
+
 -- name: RevokeAgent :one
 update agents set revoked_at = now(), hub_id = null
 where project_id = $1 and name = $2 and revoked_at is null

@@ -23,7 +23,7 @@
 //   - the OpenAPI document (testdata/openapi.json) is what is served, and the
 //     tests hold real answers against it;
 //   - a socket's permissions are asked again every few seconds; a slow client
-//     holds up only itself (socket.go).
+//     holds up only itself (socket.go), or its own shell (console_socket.go).
 //
 // It refuses to know how anything is done: a handler decodes, makes one call into
 // a room and encodes. chi, huma and the WebSocket library are known here only.

@@ -61,6 +61,8 @@ var (
 		"Secret input in a schedule", "Leave it out: a schedule's inputs are kept in clear. Give secrets when a run is started by hand.")
 	ErrTooManySubscriptions = problem.New("too_many_subscriptions", http.StatusTooManyRequests,
 		"Too many subscriptions", "Unsubscribe from something first.")
+	ErrInvalidConsoleMessage = problem.New("invalid_console_message", http.StatusBadRequest,
+		"Invalid message", `Send {"op":"hello","ticket":"…"} first, then bytes in binary messages, {"op":"resize","cols":80,"rows":24} or {"op":"close"}.`)
 	ErrInvalidMessage = problem.New("invalid_message", http.StatusBadRequest,
 		"Invalid message", `Send {"op":"sub","id":1,"topic":"run",…} or {"op":"unsub","id":1}.`)
 )

@@ -11,7 +11,7 @@ const base = "/api/v1"
 // routes is the one table: there is no other way to reach a handler.
 func (a *API) routes() []*route {
 	all := [][]*route{a.accountRoutes(), a.projectRoutes(), a.jobRoutes(), a.runRoutes(), a.scheduleRoutes(), a.hostRoutes(), a.serverRoutes(),
-		a.variableRoutes(), a.plainRoutes()}
+		a.variableRoutes(), a.consoleRoutes(), a.plainRoutes()}
 	var table []*route
 	for _, some := range all {
 		table = append(table, some...)

@@ -83,7 +83,7 @@ func checkTable(api *httpapi.API) []string {
 // fill puts names that nothing has into a pattern.
 func fill(pattern string) string {
 	return strings.NewReplacer("{project}", "default", "{job}", "nightly", "{run}", "r_0dk3c9p5v4s3p9j2n0q4c7g5f8",
-		"{schedule}", "01890000-0000-7000-8000-000000000000", "{host}", "db-1", "{server}", "db-1", "{variable}", "counter", "{secret}", "TOKEN", "{file}", "SHA256SUMS", "{id}", "x", "*", "x").Replace(pattern)
+		"{schedule}", "01890000-0000-7000-8000-000000000000", "{host}", "db-1", "{server}", "db-1", "{variable}", "counter", "{secret}", "TOKEN", "{file}", "SHA256SUMS", "{console}", "01890000-0000-7000-8000-000000000001", "{id}", "x", "*", "x").Replace(pattern)
 }
 
 // decorations are ways in which other products' filters were passed by.

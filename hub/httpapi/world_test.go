@@ -24,6 +24,7 @@ import (
 
 	"github.com/cronium/cronium/hub/authz"
 	"github.com/cronium/cronium/hub/bus"
+	"github.com/cronium/cronium/hub/console"
 	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/httpapi"
 	"github.com/cronium/cronium/hub/identity"
@@ -113,6 +114,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 		Logs: w.logs, Hosts: w.fleet, Servers: w.servers, Probe: probe.New(probe.Config{Servers: w.servers, Fleet: w.fleet}), Orders: about,
 		Downloads: release.In(w.downloads),
 		Variables: w.variables, Secrets: w.secrets, Outputs: w.outputs,
+		Consoles:  must(console.New(w.db, console.Config{Hosts: w.fleet, People: w.identity})),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }),
 	}))
 	w.serve()

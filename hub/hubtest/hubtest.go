@@ -22,6 +22,8 @@ type World struct {
 	URL        string
 	AgentsAddr string
 	Client     *client.Client // as the administrator
+	// DatabaseURL is for what only an operator could do.
+	DatabaseURL string
 
 	t       testing.TB
 	log     *slog.Logger
@@ -38,14 +40,18 @@ func New(t testing.TB) *World {
 	return w
 }
 
-// NewHub is [New] without an agent.
-func NewHub(t testing.TB) *World {
+// NewHub is [New] without an agent, and with changes of the configuration.
+func NewHub(t testing.TB, change ...func(*hub.Config)) *World {
 	t.Helper()
 	w := &World{t: t, log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	w.config = hub.Config{
 		DataDir: t.TempDir(), HTTP: "127.0.0.1:0", Agents: "127.0.0.1:0", DatabaseURL: pgtest.URL(t),
 		Admin: hub.Admin{Email: Email, Password: Password}, Version: "test", Log: w.log,
 	}
+	for _, c := range change {
+		c(&w.config)
+	}
+	w.DatabaseURL = w.config.DatabaseURL
 	w.startHub()
 	m := Machine{URL: w.URL, t: t}
 	m.AwaitHub()

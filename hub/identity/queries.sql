@@ -70,3 +70,6 @@ where t.id = $1 and t.revoked_at is null and u.disabled_at is null;
 
 -- name: TouchToken :exec
 update api_tokens set last_used_at = $2 where id = $1;
+
+-- name: ActiveUser :one
+select id, email, name, admin from users where id = $1 and disabled_at is null;

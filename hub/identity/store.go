@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -77,6 +79,19 @@ func (s *Store) Sweep(ctx context.Context) error {
 		}
 		return q.SweepFailures(ctx, now.Add(-memory))
 	})
+}
+
+// ActorByUser returns who a user is now, for what they began and did not end.
+// [ErrUnauthenticated]: the account is disabled or gone.
+func (s *Store) ActorByUser(ctx context.Context, user uuid.UUID) (authz.Actor, error) {
+	row, err := db.New(s.db.Pool).ActiveUser(ctx, user)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return authz.Actor{}, ErrUnauthenticated.With("the account is gone")
+	case err != nil:
+		return authz.Actor{}, fmt.Errorf("read user: %w", err)
+	}
+	return s.actor(ctx, row.ID, row.Email, row.Name, row.Admin)
 }
 
 // actor is the user with today's roles.

@@ -300,6 +300,7 @@ func (c *Client) broken(ctx context.Context, err error) error {
 // answerBody is a problem as it travels.
 type answerBody struct {
 	Title      string `json:"title"`
+	Status     int    `json:"status"`
 	Code       string `json:"code"`
 	Detail     string `json:"detail"`
 	Hint       string `json:"hint"`

@@ -130,6 +130,10 @@ func TestEveryRequestIsOneThatTheAPIDescribes(t *testing.T) {
 			_, err := c.CreateJoinToken(ctx, "p", client.JoinTokenRequest{Name: "h", Labels: map[string]string{"a": "b"}, ExpiresIn: "1h", Uses: 2})
 			return err
 		},
+		"consoles": func(c *client.Client) error { _, err := c.Consoles(ctx, "p", true, paging); return err },
+		"console":  func(c *client.Client) error { _, err := c.OpenConsole(ctx, "p", "h"); return err },
+		"attach":   func(c *client.Client) error { _, err := c.AttachConsole(ctx, "p", "s"); return err },
+		"watch":    func(c *client.Client) error { _, err := c.WatchConsole(ctx, "p", "s"); return err },
 		"settings": func(c *client.Client) error { _, err := c.ProjectSettings(ctx, "p"); return err },
 		"set": func(c *client.Client) error {
 			_, err := c.PutProjectSettings(ctx, "p", client.ProjectSettings{Images: []string{"a/*"}})
@@ -260,6 +264,7 @@ func TestTheTypesHaveTheFieldsOfTheAPI(t *testing.T) {
 		"JoinTokenRequest": client.JoinTokenRequest{}, "NewJoinToken": client.NewJoinToken{}, "Schedule": client.Schedule{}, "Fire": client.Fire{},
 		"Variable": client.Variable{}, "VariableRequest": client.VariableRequest{}, "Secret": client.Secret{}, "SecretRead": client.SecretRead{},
 		"SecretRequest": client.SecretRequest{}, "RunProgress": client.RunProgress{},
+		"Console": client.Console{}, "ConsoleTicket": client.ConsoleTicket{},
 		"PreviewRequest": client.PreviewRequest{}, "Preview": client.Preview{}, "PreviewTime": client.PreviewTime{},
 		"ProjectSettings": client.ProjectSettings{}, "Stage": client.Stage{},
 	}

@@ -64,7 +64,7 @@ func (c *Client) subscribe(ctx context.Context, sub subscription, fn func(messag
 	watchdog := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing heard for %s", silence)) })
 	defer watchdog.Stop()
 
-	conn, err := c.dialSocket(ctx, func() { watchdog.Reset(silence) })
+	conn, err := c.dialSocket(ctx, "/ws", func() { watchdog.Reset(silence) })
 	if err != nil {
 		return err
 	}
@@ -99,14 +99,14 @@ func (c *Client) subscribe(ctx context.Context, sub subscription, fn func(messag
 	}
 }
 
-func (c *Client) dialSocket(ctx context.Context, alive func()) (*websocket.Conn, error) {
+func (c *Client) dialSocket(ctx context.Context, path string, alive func()) (*websocket.Conn, error) {
 	header := http.Header{}
 	c.identify(header)
-	conn, resp, err := websocket.Dial(ctx, c.base.String()+base+"/ws", &websocket.DialOptions{ //nolint:bodyclose // Dial says that it need not be
+	conn, resp, err := websocket.Dial(ctx, c.base.String()+base+path, &websocket.DialOptions{ //nolint:bodyclose // Dial says that it need not be
 		HTTPClient: c.http, HTTPHeader: header, Subprotocols: []string{subprotocol},
 		OnPingReceived: func(context.Context, []byte) bool { alive(); return true },
 	})
-	seen := Exchange{Method: http.MethodGet, Path: base + "/ws", Err: err}
+	seen := Exchange{Method: http.MethodGet, Path: base + path, Err: err}
 	if resp != nil {
 		seen.Status, seen.RequestID = resp.StatusCode, resp.Header.Get("X-Request-Id")
 	}
@@ -116,7 +116,7 @@ func (c *Client) dialSocket(ctx context.Context, alive func()) (*websocket.Conn,
 		conn.SetReadLimit(messageLimit)
 		return conn, nil
 	case resp != nil && resp.StatusCode >= 300:
-		return nil, refusal(http.MethodGet, base+"/ws", resp)
+		return nil, refusal(http.MethodGet, base+path, resp)
 	}
 	return nil, c.broken(ctx, err)
 }

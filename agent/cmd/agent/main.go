@@ -32,6 +32,7 @@ const description = `Runs jobs on this host for a Cronium hub.
 Examples:
   cronium-agent enrol --hub hub.example.com:8421 --token-file - --data-dir /var/lib/cronium-agent
   cronium-agent run --data-dir /var/lib/cronium-agent
+  cronium-agent run --data-dir /var/lib/cronium-agent --run-as cronium --console
   cronium-agent status --data-dir /var/lib/cronium-agent
   cronium-agent drain --wait --data-dir /var/lib/cronium-agent`
 
@@ -67,6 +68,8 @@ type runCommand struct {
 	Docker  string            `default:"auto" placeholder:"ADDR" help:"The Docker engine for jobs in containers: an address such as unix:///var/run/docker.sock, auto (the usual one, if it is there) or off." env:"CRONIUM_DOCKER"`
 	Image   map[string]string `placeholder:"LANGUAGE=REFERENCE" help:"The image of jobs in containers that name none; may be repeated. By default those of 'make images': cronium-bash, cronium-python and cronium-node." mapsep:"none"`
 	Policy  string            `name:"docker-policy" placeholder:"FILE" help:"What jobs in containers may have on this host; by default docker.yaml in the data directory, if it is there." env:"CRONIUM_DOCKER_POLICY"`
+	Console bool              `help:"Let people who may open shells on this host, through the hub. Off by default." env:"CRONIUM_CONSOLE"`
+	ShellAs string            `name:"console-as" placeholder:"USER" help:"Whom those shells run as; by default the user whom scripts run as." env:"CRONIUM_CONSOLE_AS"`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"A further label; may be repeated." mapsep:"none"`
 	Trial   time.Duration     `default:"1m" placeholder:"D" help:"How long a version that the hub upgrades to has until it must be connected." env:"CRONIUM_TRIAL"`
 	Verbose bool              `short:"v" help:"Log more."`
@@ -231,6 +234,7 @@ func (c *runCommand) run(ctx context.Context, log *slog.Logger, up *upgrade.Upgr
 	}
 	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: runner, RunAs: c.RunAs, AllowRootScripts: c.Root,
 		ScriptUsers: c.Users, DefaultLimits: c.Default, MaxLimits: c.Max, HTTPClient: self, Docker: c.Docker, DockerPolicy: c.Policy, Images: c.Image,
+		Console: c.Console, ConsoleAs: c.ShellAs,
 		Labels: c.Label, Version: version, Upgrades: up, Log: log})
 	if err != nil {
 		return err
@@ -378,6 +382,9 @@ func show(out io.Writer, s agent.Status) {
 	_, _ = fmt.Fprintf(out, "Version      %s, process %d\nSlots        %d, %d free\nExecutors    %s\n", s.Version, s.PID, s.Slots, s.FreeSlots, strings.Join(s.Executors, ", "))
 	if s.Limits != "" {
 		_, _ = fmt.Fprintf(out, "Limits       %s\nScripts      as %s\n", s.Limits, s.Scripts)
+	}
+	if s.Console {
+		_, _ = fmt.Fprintln(out, "Console      on")
 	}
 	for _, h := range s.Held {
 		_, _ = fmt.Fprintf(out, "Attempt      %s.%d %s\n", h.Run, h.Attempt, h.Phase)

@@ -2891,6 +2891,520 @@ func (x *ServerFacts) GetDiskFreeBytes() int64 {
 	return 0
 }
 
+// ConsoleRequest is what the hub says to a shell.
+type ConsoleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*ConsoleRequest_Open
+	//	*ConsoleRequest_Data
+	//	*ConsoleRequest_Resize
+	//	*ConsoleRequest_Taken
+	//	*ConsoleRequest_Close
+	Kind          isConsoleRequest_Kind `protobuf_oneof:"kind"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsoleRequest) Reset() {
+	*x = ConsoleRequest{}
+	mi := &file_agent_v1_agent_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsoleRequest) ProtoMessage() {}
+
+func (x *ConsoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsoleRequest.ProtoReflect.Descriptor instead.
+func (*ConsoleRequest) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ConsoleRequest) GetKind() isConsoleRequest_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *ConsoleRequest) GetOpen() *ConsoleOpen {
+	if x != nil {
+		if x, ok := x.Kind.(*ConsoleRequest_Open); ok {
+			return x.Open
+		}
+	}
+	return nil
+}
+
+func (x *ConsoleRequest) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Kind.(*ConsoleRequest_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *ConsoleRequest) GetResize() *ConsoleSize {
+	if x != nil {
+		if x, ok := x.Kind.(*ConsoleRequest_Resize); ok {
+			return x.Resize
+		}
+	}
+	return nil
+}
+
+func (x *ConsoleRequest) GetTaken() int64 {
+	if x != nil {
+		if x, ok := x.Kind.(*ConsoleRequest_Taken); ok {
+			return x.Taken
+		}
+	}
+	return 0
+}
+
+func (x *ConsoleRequest) GetClose() *ConsoleClose {
+	if x != nil {
+		if x, ok := x.Kind.(*ConsoleRequest_Close); ok {
+			return x.Close
+		}
+	}
+	return nil
+}
+
+type isConsoleRequest_Kind interface {
+	isConsoleRequest_Kind()
+}
+
+type ConsoleRequest_Open struct {
+	Open *ConsoleOpen `protobuf:"bytes,1,opt,name=open,proto3,oneof"` // the first message, and only that
+}
+
+type ConsoleRequest_Data struct {
+	Data []byte `protobuf:"bytes,2,opt,name=data,proto3,oneof"` // typed; at most 64 KiB, and 64 KiB not yet taken
+}
+
+type ConsoleRequest_Resize struct {
+	Resize *ConsoleSize `protobuf:"bytes,3,opt,name=resize,proto3,oneof"`
+}
+
+type ConsoleRequest_Taken struct {
+	Taken int64 `protobuf:"varint,4,opt,name=taken,proto3,oneof"` // bytes of the shell's output that the hub has taken, in all
+}
+
+type ConsoleRequest_Close struct {
+	Close *ConsoleClose `protobuf:"bytes,5,opt,name=close,proto3,oneof"` // hang up: everything in the console is ended
+}
+
+func (*ConsoleRequest_Open) isConsoleRequest_Kind() {}
+
+func (*ConsoleRequest_Data) isConsoleRequest_Kind() {}
+
+func (*ConsoleRequest_Resize) isConsoleRequest_Kind() {}
+
+func (*ConsoleRequest_Taken) isConsoleRequest_Kind() {}
+
+func (*ConsoleRequest_Close) isConsoleRequest_Kind() {}
+
+type ConsoleOpen struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cols          int32                  `protobuf:"varint,1,opt,name=cols,proto3" json:"cols,omitempty"`
+	Rows          int32                  `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
+	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`       // who asks, for the host's own log; not whom the shell runs as
+	Term          string                 `protobuf:"bytes,4,opt,name=term,proto3" json:"term,omitempty"`       // "xterm-256color"
+	Session       string                 `protobuf:"bytes,5,opt,name=session,proto3" json:"session,omitempty"` // the hub's id of it, for the same log
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsoleOpen) Reset() {
+	*x = ConsoleOpen{}
+	mi := &file_agent_v1_agent_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsoleOpen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsoleOpen) ProtoMessage() {}
+
+func (x *ConsoleOpen) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsoleOpen.ProtoReflect.Descriptor instead.
+func (*ConsoleOpen) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ConsoleOpen) GetCols() int32 {
+	if x != nil {
+		return x.Cols
+	}
+	return 0
+}
+
+func (x *ConsoleOpen) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *ConsoleOpen) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ConsoleOpen) GetTerm() string {
+	if x != nil {
+		return x.Term
+	}
+	return ""
+}
+
+func (x *ConsoleOpen) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+type ConsoleSize struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cols          int32                  `protobuf:"varint,1,opt,name=cols,proto3" json:"cols,omitempty"`
+	Rows          int32                  `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsoleSize) Reset() {
+	*x = ConsoleSize{}
+	mi := &file_agent_v1_agent_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsoleSize) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsoleSize) ProtoMessage() {}
+
+func (x *ConsoleSize) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsoleSize.ProtoReflect.Descriptor instead.
+func (*ConsoleSize) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *ConsoleSize) GetCols() int32 {
+	if x != nil {
+		return x.Cols
+	}
+	return 0
+}
+
+func (x *ConsoleSize) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+type ConsoleClose struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsoleClose) Reset() {
+	*x = ConsoleClose{}
+	mi := &file_agent_v1_agent_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsoleClose) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsoleClose) ProtoMessage() {}
+
+func (x *ConsoleClose) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsoleClose.ProtoReflect.Descriptor instead.
+func (*ConsoleClose) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{46}
+}
+
+// ConsoleResponse is what a shell says.
+type ConsoleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*ConsoleResponse_Opened
+	//	*ConsoleResponse_Data
+	//	*ConsoleResponse_Taken
+	//	*ConsoleResponse_Exit
+	Kind          isConsoleResponse_Kind `protobuf_oneof:"kind"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsoleResponse) Reset() {
+	*x = ConsoleResponse{}
+	mi := &file_agent_v1_agent_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsoleResponse) ProtoMessage() {}
+
+func (x *ConsoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsoleResponse.ProtoReflect.Descriptor instead.
+func (*ConsoleResponse) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *ConsoleResponse) GetKind() isConsoleResponse_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *ConsoleResponse) GetOpened() *ConsoleOpened {
+	if x != nil {
+		if x, ok := x.Kind.(*ConsoleResponse_Opened); ok {
+			return x.Opened
+		}
+	}
+	return nil
+}
+
+func (x *ConsoleResponse) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Kind.(*ConsoleResponse_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+func (x *ConsoleResponse) GetTaken() int64 {
+	if x != nil {
+		if x, ok := x.Kind.(*ConsoleResponse_Taken); ok {
+			return x.Taken
+		}
+	}
+	return 0
+}
+
+func (x *ConsoleResponse) GetExit() *ConsoleExit {
+	if x != nil {
+		if x, ok := x.Kind.(*ConsoleResponse_Exit); ok {
+			return x.Exit
+		}
+	}
+	return nil
+}
+
+type isConsoleResponse_Kind interface {
+	isConsoleResponse_Kind()
+}
+
+type ConsoleResponse_Opened struct {
+	Opened *ConsoleOpened `protobuf:"bytes,1,opt,name=opened,proto3,oneof"` // the first message
+}
+
+type ConsoleResponse_Data struct {
+	Data []byte `protobuf:"bytes,2,opt,name=data,proto3,oneof"` // printed; at most 64 KiB, and 256 KiB not yet taken
+}
+
+type ConsoleResponse_Taken struct {
+	Taken int64 `protobuf:"varint,3,opt,name=taken,proto3,oneof"` // bytes of input that the terminal has taken, in all
+}
+
+type ConsoleResponse_Exit struct {
+	Exit *ConsoleExit `protobuf:"bytes,4,opt,name=exit,proto3,oneof"` // the last message, after all data
+}
+
+func (*ConsoleResponse_Opened) isConsoleResponse_Kind() {}
+
+func (*ConsoleResponse_Data) isConsoleResponse_Kind() {}
+
+func (*ConsoleResponse_Taken) isConsoleResponse_Kind() {}
+
+func (*ConsoleResponse_Exit) isConsoleResponse_Kind() {}
+
+type ConsoleOpened struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`   // whom the shell runs as
+	Shell         string                 `protobuf:"bytes,2,opt,name=shell,proto3" json:"shell,omitempty"` // "/bin/bash"
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsoleOpened) Reset() {
+	*x = ConsoleOpened{}
+	mi := &file_agent_v1_agent_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsoleOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsoleOpened) ProtoMessage() {}
+
+func (x *ConsoleOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsoleOpened.ProtoReflect.Descriptor instead.
+func (*ConsoleOpened) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ConsoleOpened) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ConsoleOpened) GetShell() string {
+	if x != nil {
+		return x.Shell
+	}
+	return ""
+}
+
+type ConsoleExit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	Signal        string                 `protobuf:"bytes,2,opt,name=signal,proto3" json:"signal,omitempty"` // "KILL", when a signal ended it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsoleExit) Reset() {
+	*x = ConsoleExit{}
+	mi := &file_agent_v1_agent_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsoleExit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsoleExit) ProtoMessage() {}
+
+func (x *ConsoleExit) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_v1_agent_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsoleExit.ProtoReflect.Descriptor instead.
+func (*ConsoleExit) Descriptor() ([]byte, []int) {
+	return file_agent_v1_agent_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ConsoleExit) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *ConsoleExit) GetSignal() string {
+	if x != nil {
+		return x.Signal
+	}
+	return ""
+}
+
 var File_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_agent_v1_agent_proto_rawDesc = "" +
@@ -3107,7 +3621,36 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x05facts\x18\x01 \x01(\v2\x0f.agent.v1.FactsR\x05facts\x12\x1d\n" +
 	"\n" +
 	"disk_bytes\x18\x02 \x01(\x03R\tdiskBytes\x12&\n" +
-	"\x0fdisk_free_bytes\x18\x03 \x01(\x03R\rdiskFreeBytes*m\n" +
+	"\x0fdisk_free_bytes\x18\x03 \x01(\x03R\rdiskFreeBytes\"\xd4\x01\n" +
+	"\x0eConsoleRequest\x12+\n" +
+	"\x04open\x18\x01 \x01(\v2\x15.agent.v1.ConsoleOpenH\x00R\x04open\x12\x14\n" +
+	"\x04data\x18\x02 \x01(\fH\x00R\x04data\x12/\n" +
+	"\x06resize\x18\x03 \x01(\v2\x15.agent.v1.ConsoleSizeH\x00R\x06resize\x12\x16\n" +
+	"\x05taken\x18\x04 \x01(\x03H\x00R\x05taken\x12.\n" +
+	"\x05close\x18\x05 \x01(\v2\x16.agent.v1.ConsoleCloseH\x00R\x05closeB\x06\n" +
+	"\x04kind\"w\n" +
+	"\vConsoleOpen\x12\x12\n" +
+	"\x04cols\x18\x01 \x01(\x05R\x04cols\x12\x12\n" +
+	"\x04rows\x18\x02 \x01(\x05R\x04rows\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12\x12\n" +
+	"\x04term\x18\x04 \x01(\tR\x04term\x12\x18\n" +
+	"\asession\x18\x05 \x01(\tR\asession\"5\n" +
+	"\vConsoleSize\x12\x12\n" +
+	"\x04cols\x18\x01 \x01(\x05R\x04cols\x12\x12\n" +
+	"\x04rows\x18\x02 \x01(\x05R\x04rows\"\x0e\n" +
+	"\fConsoleClose\"\xa7\x01\n" +
+	"\x0fConsoleResponse\x121\n" +
+	"\x06opened\x18\x01 \x01(\v2\x17.agent.v1.ConsoleOpenedH\x00R\x06opened\x12\x14\n" +
+	"\x04data\x18\x02 \x01(\fH\x00R\x04data\x12\x16\n" +
+	"\x05taken\x18\x03 \x01(\x03H\x00R\x05taken\x12+\n" +
+	"\x04exit\x18\x04 \x01(\v2\x15.agent.v1.ConsoleExitH\x00R\x04exitB\x06\n" +
+	"\x04kind\"9\n" +
+	"\rConsoleOpened\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x14\n" +
+	"\x05shell\x18\x02 \x01(\tR\x05shell\"9\n" +
+	"\vConsoleExit\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
+	"\x06signal\x18\x02 \x01(\tR\x06signal*m\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0ePHASE_ASSIGNED\x10\x01\x12\x12\n" +
@@ -3147,11 +3690,12 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\vRuntimeCall\x12\x1c.agent.v1.RuntimeCallRequest\x1a\x1d.agent.v1.RuntimeCallResponse2\x96\x01\n" +
 	"\x0eHubDataService\x12?\n" +
 	"\x06Upload\x12\x17.agent.v1.UploadRequest\x1a\x18.agent.v1.UploadResponse(\x010\x01\x12C\n" +
-	"\bDownload\x12\x19.agent.v1.DownloadRequest\x1a\x1a.agent.v1.DownloadResponse0\x012\xc2\x01\n" +
+	"\bDownload\x12\x19.agent.v1.DownloadRequest\x1a\x1a.agent.v1.DownloadResponse0\x012\x86\x02\n" +
 	"\fAgentService\x12;\n" +
 	"\x06Assign\x12\x17.agent.v1.AssignRequest\x1a\x18.agent.v1.AssignResponse\x12;\n" +
 	"\x06Cancel\x12\x17.agent.v1.CancelRequest\x1a\x18.agent.v1.CancelResponse\x128\n" +
-	"\x05Probe\x12\x16.agent.v1.ProbeRequest\x1a\x17.agent.v1.ProbeResponseB3Z1github.com/cronium/cronium/proto/agent/v1;agentv1b\x06proto3"
+	"\x05Probe\x12\x16.agent.v1.ProbeRequest\x1a\x17.agent.v1.ProbeResponse\x12B\n" +
+	"\aConsole\x12\x18.agent.v1.ConsoleRequest\x1a\x19.agent.v1.ConsoleResponse(\x010\x01B3Z1github.com/cronium/cronium/proto/agent/v1;agentv1b\x06proto3"
 
 var (
 	file_agent_v1_agent_proto_rawDescOnce sync.Once
@@ -3166,7 +3710,7 @@ func file_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_agent_v1_agent_proto_goTypes = []any{
 	(Phase)(0),                    // 0: agent.v1.Phase
 	(Decision)(0),                 // 1: agent.v1.Decision
@@ -3215,26 +3759,33 @@ var file_agent_v1_agent_proto_goTypes = []any{
 	(*ProbeResponse)(nil),         // 44: agent.v1.ProbeResponse
 	(*Check)(nil),                 // 45: agent.v1.Check
 	(*ServerFacts)(nil),           // 46: agent.v1.ServerFacts
-	nil,                           // 47: agent.v1.EnrolRequest.LabelsEntry
-	nil,                           // 48: agent.v1.Facts.InterpretersEntry
-	nil,                           // 49: agent.v1.HelloRequest.LabelsEntry
-	nil,                           // 50: agent.v1.Assignment.SecretEnvEntry
-	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
-	(*v1.Server)(nil),             // 53: runner.v1.Server
+	(*ConsoleRequest)(nil),        // 47: agent.v1.ConsoleRequest
+	(*ConsoleOpen)(nil),           // 48: agent.v1.ConsoleOpen
+	(*ConsoleSize)(nil),           // 49: agent.v1.ConsoleSize
+	(*ConsoleClose)(nil),          // 50: agent.v1.ConsoleClose
+	(*ConsoleResponse)(nil),       // 51: agent.v1.ConsoleResponse
+	(*ConsoleOpened)(nil),         // 52: agent.v1.ConsoleOpened
+	(*ConsoleExit)(nil),           // 53: agent.v1.ConsoleExit
+	nil,                           // 54: agent.v1.EnrolRequest.LabelsEntry
+	nil,                           // 55: agent.v1.Facts.InterpretersEntry
+	nil,                           // 56: agent.v1.HelloRequest.LabelsEntry
+	nil,                           // 57: agent.v1.Assignment.SecretEnvEntry
+	(*timestamppb.Timestamp)(nil), // 58: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 59: google.protobuf.Duration
+	(*v1.Server)(nil),             // 60: runner.v1.Server
 }
 var file_agent_v1_agent_proto_depIdxs = []int32{
-	47, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
+	54, // 0: agent.v1.EnrolRequest.labels:type_name -> agent.v1.EnrolRequest.LabelsEntry
 	9,  // 1: agent.v1.EnrolRequest.facts:type_name -> agent.v1.Facts
 	8,  // 2: agent.v1.EnrolResponse.certificate:type_name -> agent.v1.Certificate
-	51, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
-	48, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
-	49, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
+	58, // 3: agent.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	55, // 4: agent.v1.Facts.interpreters:type_name -> agent.v1.Facts.InterpretersEntry
+	56, // 5: agent.v1.HelloRequest.labels:type_name -> agent.v1.HelloRequest.LabelsEntry
 	9,  // 6: agent.v1.HelloRequest.facts:type_name -> agent.v1.Facts
 	11, // 7: agent.v1.HelloRequest.held:type_name -> agent.v1.Held
 	4,  // 8: agent.v1.Held.ref:type_name -> agent.v1.AttemptRef
 	0,  // 9: agent.v1.Held.phase:type_name -> agent.v1.Phase
-	52, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
+	59, // 10: agent.v1.HelloResponse.heartbeat:type_name -> google.protobuf.Duration
 	4,  // 11: agent.v1.HelloResponse.drop:type_name -> agent.v1.AttemptRef
 	4,  // 12: agent.v1.HeartbeatRequest.held:type_name -> agent.v1.AttemptRef
 	15, // 13: agent.v1.HeartbeatRequest.upgrade_failure:type_name -> agent.v1.UpgradeFailure
@@ -3247,14 +3798,14 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	20, // 20: agent.v1.ReportRequest.started:type_name -> agent.v1.Started
 	21, // 21: agent.v1.ReportRequest.results:type_name -> agent.v1.Result
 	4,  // 22: agent.v1.Started.ref:type_name -> agent.v1.AttemptRef
-	52, // 23: agent.v1.Started.age:type_name -> google.protobuf.Duration
+	59, // 23: agent.v1.Started.age:type_name -> google.protobuf.Duration
 	4,  // 24: agent.v1.Result.ref:type_name -> agent.v1.AttemptRef
 	2,  // 25: agent.v1.Result.outcome:type_name -> agent.v1.Outcome
-	52, // 26: agent.v1.Result.duration:type_name -> google.protobuf.Duration
-	52, // 27: agent.v1.Result.age:type_name -> google.protobuf.Duration
+	59, // 26: agent.v1.Result.duration:type_name -> google.protobuf.Duration
+	59, // 27: agent.v1.Result.age:type_name -> google.protobuf.Duration
 	5,  // 28: agent.v1.Result.problem:type_name -> agent.v1.Problem
 	22, // 29: agent.v1.Result.stages:type_name -> agent.v1.Stage
-	52, // 30: agent.v1.Stage.duration:type_name -> google.protobuf.Duration
+	59, // 30: agent.v1.Stage.duration:type_name -> google.protobuf.Duration
 	24, // 31: agent.v1.ReportResponse.verdicts:type_name -> agent.v1.Verdict
 	4,  // 32: agent.v1.Verdict.ref:type_name -> agent.v1.AttemptRef
 	3,  // 33: agent.v1.Verdict.answer:type_name -> agent.v1.Answer
@@ -3264,55 +3815,62 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	3,  // 37: agent.v1.UploadResponse.answer:type_name -> agent.v1.Answer
 	32, // 38: agent.v1.AssignRequest.assignments:type_name -> agent.v1.Assignment
 	4,  // 39: agent.v1.Assignment.ref:type_name -> agent.v1.AttemptRef
-	50, // 40: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
+	57, // 40: agent.v1.Assignment.secret_env:type_name -> agent.v1.Assignment.SecretEnvEntry
 	34, // 41: agent.v1.AssignResponse.refused:type_name -> agent.v1.Refusal
 	4,  // 42: agent.v1.Refusal.ref:type_name -> agent.v1.AttemptRef
 	5,  // 43: agent.v1.Refusal.problem:type_name -> agent.v1.Problem
 	4,  // 44: agent.v1.Cancel.ref:type_name -> agent.v1.AttemptRef
-	52, // 45: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
+	59, // 45: agent.v1.Cancel.grace:type_name -> google.protobuf.Duration
 	35, // 46: agent.v1.CancelRequest.cancels:type_name -> agent.v1.Cancel
 	4,  // 47: agent.v1.RuntimeCallRequest.ref:type_name -> agent.v1.AttemptRef
 	5,  // 48: agent.v1.RuntimeCallResponse.problem:type_name -> agent.v1.Problem
 	4,  // 49: agent.v1.CredentialsRequest.ref:type_name -> agent.v1.AttemptRef
 	42, // 50: agent.v1.CredentialsResponse.credentials:type_name -> agent.v1.Credential
-	53, // 51: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
+	60, // 51: agent.v1.ProbeRequest.server:type_name -> runner.v1.Server
 	42, // 52: agent.v1.ProbeRequest.credentials:type_name -> agent.v1.Credential
 	45, // 53: agent.v1.ProbeResponse.checks:type_name -> agent.v1.Check
 	46, // 54: agent.v1.ProbeResponse.facts:type_name -> agent.v1.ServerFacts
-	52, // 55: agent.v1.Check.took:type_name -> google.protobuf.Duration
+	59, // 55: agent.v1.Check.took:type_name -> google.protobuf.Duration
 	5,  // 56: agent.v1.Check.problem:type_name -> agent.v1.Problem
 	9,  // 57: agent.v1.ServerFacts.facts:type_name -> agent.v1.Facts
-	6,  // 58: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
-	10, // 59: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
-	13, // 60: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
-	16, // 61: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
-	19, // 62: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
-	25, // 63: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
-	40, // 64: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
-	38, // 65: agent.v1.HubService.RuntimeCall:input_type -> agent.v1.RuntimeCallRequest
-	27, // 66: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
-	29, // 67: agent.v1.HubDataService.Download:input_type -> agent.v1.DownloadRequest
-	31, // 68: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
-	36, // 69: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
-	43, // 70: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
-	7,  // 71: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
-	12, // 72: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
-	14, // 73: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
-	17, // 74: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
-	23, // 75: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
-	26, // 76: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
-	41, // 77: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
-	39, // 78: agent.v1.HubService.RuntimeCall:output_type -> agent.v1.RuntimeCallResponse
-	28, // 79: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
-	30, // 80: agent.v1.HubDataService.Download:output_type -> agent.v1.DownloadResponse
-	33, // 81: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
-	37, // 82: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
-	44, // 83: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
-	71, // [71:84] is the sub-list for method output_type
-	58, // [58:71] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	48, // 58: agent.v1.ConsoleRequest.open:type_name -> agent.v1.ConsoleOpen
+	49, // 59: agent.v1.ConsoleRequest.resize:type_name -> agent.v1.ConsoleSize
+	50, // 60: agent.v1.ConsoleRequest.close:type_name -> agent.v1.ConsoleClose
+	52, // 61: agent.v1.ConsoleResponse.opened:type_name -> agent.v1.ConsoleOpened
+	53, // 62: agent.v1.ConsoleResponse.exit:type_name -> agent.v1.ConsoleExit
+	6,  // 63: agent.v1.EnrolmentService.Enrol:input_type -> agent.v1.EnrolRequest
+	10, // 64: agent.v1.HubService.Hello:input_type -> agent.v1.HelloRequest
+	13, // 65: agent.v1.HubService.Heartbeat:input_type -> agent.v1.HeartbeatRequest
+	16, // 66: agent.v1.HubService.Accept:input_type -> agent.v1.AcceptRequest
+	19, // 67: agent.v1.HubService.Report:input_type -> agent.v1.ReportRequest
+	25, // 68: agent.v1.HubService.Renew:input_type -> agent.v1.RenewRequest
+	40, // 69: agent.v1.HubService.Credentials:input_type -> agent.v1.CredentialsRequest
+	38, // 70: agent.v1.HubService.RuntimeCall:input_type -> agent.v1.RuntimeCallRequest
+	27, // 71: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
+	29, // 72: agent.v1.HubDataService.Download:input_type -> agent.v1.DownloadRequest
+	31, // 73: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
+	36, // 74: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
+	43, // 75: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
+	47, // 76: agent.v1.AgentService.Console:input_type -> agent.v1.ConsoleRequest
+	7,  // 77: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
+	12, // 78: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
+	14, // 79: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
+	17, // 80: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
+	23, // 81: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
+	26, // 82: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
+	41, // 83: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
+	39, // 84: agent.v1.HubService.RuntimeCall:output_type -> agent.v1.RuntimeCallResponse
+	28, // 85: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
+	30, // 86: agent.v1.HubDataService.Download:output_type -> agent.v1.DownloadResponse
+	33, // 87: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
+	37, // 88: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
+	44, // 89: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
+	51, // 90: agent.v1.AgentService.Console:output_type -> agent.v1.ConsoleResponse
+	77, // [77:91] is the sub-list for method output_type
+	63, // [63:77] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_agent_v1_agent_proto_init() }
@@ -3324,13 +3882,26 @@ func file_agent_v1_agent_proto_init() {
 	file_agent_v1_agent_proto_msgTypes[8].OneofWrappers = []any{}
 	file_agent_v1_agent_proto_msgTypes[9].OneofWrappers = []any{}
 	file_agent_v1_agent_proto_msgTypes[10].OneofWrappers = []any{}
+	file_agent_v1_agent_proto_msgTypes[43].OneofWrappers = []any{
+		(*ConsoleRequest_Open)(nil),
+		(*ConsoleRequest_Data)(nil),
+		(*ConsoleRequest_Resize)(nil),
+		(*ConsoleRequest_Taken)(nil),
+		(*ConsoleRequest_Close)(nil),
+	}
+	file_agent_v1_agent_proto_msgTypes[47].OneofWrappers = []any{
+		(*ConsoleResponse_Opened)(nil),
+		(*ConsoleResponse_Data)(nil),
+		(*ConsoleResponse_Taken)(nil),
+		(*ConsoleResponse_Exit)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_v1_agent_proto_rawDesc), len(file_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   47,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -640,9 +640,10 @@ var HubDataService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	AgentService_Assign_FullMethodName = "/agent.v1.AgentService/Assign"
-	AgentService_Cancel_FullMethodName = "/agent.v1.AgentService/Cancel"
-	AgentService_Probe_FullMethodName  = "/agent.v1.AgentService/Probe"
+	AgentService_Assign_FullMethodName  = "/agent.v1.AgentService/Assign"
+	AgentService_Cancel_FullMethodName  = "/agent.v1.AgentService/Cancel"
+	AgentService_Probe_FullMethodName   = "/agent.v1.AgentService/Probe"
+	AgentService_Console_FullMethodName = "/agent.v1.AgentService/Console"
 )
 
 // AgentServiceClient is the client API for AgentService service.
@@ -659,6 +660,9 @@ type AgentServiceClient interface {
 	// Probe connects to a server and says, step by step, what was found. It changes
 	// nothing there.
 	Probe(ctx context.Context, in *ProbeRequest, opts ...grpc.CallOption) (*ProbeResponse, error)
+	// Console is one shell, which lives as long as the stream. The hub sends open
+	// first; the agent answers opened, and exit at the end.
+	Console(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConsoleRequest, ConsoleResponse], error)
 }
 
 type agentServiceClient struct {
@@ -699,6 +703,19 @@ func (c *agentServiceClient) Probe(ctx context.Context, in *ProbeRequest, opts .
 	return out, nil
 }
 
+func (c *agentServiceClient) Console(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConsoleRequest, ConsoleResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AgentService_ServiceDesc.Streams[0], AgentService_Console_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ConsoleRequest, ConsoleResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AgentService_ConsoleClient = grpc.BidiStreamingClient[ConsoleRequest, ConsoleResponse]
+
 // AgentServiceServer is the server API for AgentService service.
 // All implementations must embed UnimplementedAgentServiceServer
 // for forward compatibility.
@@ -713,6 +730,9 @@ type AgentServiceServer interface {
 	// Probe connects to a server and says, step by step, what was found. It changes
 	// nothing there.
 	Probe(context.Context, *ProbeRequest) (*ProbeResponse, error)
+	// Console is one shell, which lives as long as the stream. The hub sends open
+	// first; the agent answers opened, and exit at the end.
+	Console(grpc.BidiStreamingServer[ConsoleRequest, ConsoleResponse]) error
 	mustEmbedUnimplementedAgentServiceServer()
 }
 
@@ -731,6 +751,9 @@ func (UnimplementedAgentServiceServer) Cancel(context.Context, *CancelRequest) (
 }
 func (UnimplementedAgentServiceServer) Probe(context.Context, *ProbeRequest) (*ProbeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Probe not implemented")
+}
+func (UnimplementedAgentServiceServer) Console(grpc.BidiStreamingServer[ConsoleRequest, ConsoleResponse]) error {
+	return status.Error(codes.Unimplemented, "method Console not implemented")
 }
 func (UnimplementedAgentServiceServer) mustEmbedUnimplementedAgentServiceServer() {}
 func (UnimplementedAgentServiceServer) testEmbeddedByValue()                      {}
@@ -807,6 +830,13 @@ func _AgentService_Probe_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AgentService_Console_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(AgentServiceServer).Console(&grpc.GenericServerStream[ConsoleRequest, ConsoleResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AgentService_ConsoleServer = grpc.BidiStreamingServer[ConsoleRequest, ConsoleResponse]
+
 // AgentService_ServiceDesc is the grpc.ServiceDesc for AgentService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -827,6 +857,13 @@ var AgentService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AgentService_Probe_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Console",
+			Handler:       _AgentService_Console_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "agent/v1/agent.proto",
 }

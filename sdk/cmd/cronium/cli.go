@@ -48,6 +48,7 @@ type cli struct {
 	Projects  projectsCmd  `cmd:"" help:"Projects: what their jobs may have."`
 	Variables variablesCmd `cmd:"" help:"Variables: values that scripts share and keep."`
 	Secrets   secretsCmd   `cmd:"" help:"Secrets: values that only scripts read."`
+	Console   consoleCmd   `cmd:"" help:"Open a shell on a host, or come back to one."`
 	Login     loginCmd     `cmd:"" help:"Sign in to a hub."`
 	Logout    logoutCmd    `cmd:"" help:"Sign out and revoke this machine's token."`
 	Whoami    whoamiCmd    `cmd:"" help:"Say who you are on which hub."`

@@ -197,6 +197,11 @@ func values(a *app, v *kong.Value, current string) []string {
 	switch kind {
 	case "job", "runjob":
 		found = a.jobNames(current)
+	case "console":
+		page, _ := a.hub.Consoles(ctx, a.Project, true, client.Paging{Limit: 200})
+		for _, c := range page.Items {
+			found = append(found, c.ID)
+		}
 	case "host":
 		page, _ := a.hub.Hosts(ctx, a.Project) // a shell shows no errors
 		for _, h := range page.Items {

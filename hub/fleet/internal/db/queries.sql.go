@@ -452,6 +452,17 @@ func (q *Queries) Epoch(ctx context.Context, id uuid.UUID) (int64, error) {
 	return epoch, err
 }
 
+const holder = `-- name: Holder :one
+select hub_id from agents where id = $1
+`
+
+func (q *Queries) Holder(ctx context.Context, id uuid.UUID) (*uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, holder, id)
+	var hub_id *uuid.UUID
+	err := row.Scan(&hub_id)
+	return hub_id, err
+}
+
 const joinTokenState = `-- name: JoinTokenState :one
 select (uses >= max_uses)::boolean as used, (expires_at <= now())::boolean as expired, expires_at
 from join_tokens where id = $1 and secret_sha256 = $2

@@ -12,6 +12,29 @@ import (
 	"github.com/google/uuid"
 )
 
+const activeUser = `-- name: ActiveUser :one
+select id, email, name, admin from users where id = $1 and disabled_at is null
+`
+
+type ActiveUserRow struct {
+	ID    uuid.UUID
+	Email string
+	Name  string
+	Admin bool
+}
+
+func (q *Queries) ActiveUser(ctx context.Context, id uuid.UUID) (ActiveUserRow, error) {
+	row := q.db.QueryRow(ctx, activeUser, id)
+	var i ActiveUserRow
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.Name,
+		&i.Admin,
+	)
+	return i, err
+}
+
 const anyUser = `-- name: AnyUser :one
 select exists (select from users)
 `
