@@ -237,6 +237,9 @@ func consoleOf(cfg Config, identity *uplink.Identity) (*console.Console, error) 
 	}
 	identity.AddLabels(map[string]string{consoleLabel: "true"})
 	if c.Shells = cfg.Shells; c.Shells == nil {
+		if cfg.ConsoleAs == "" && cfg.RunAs == "" && os.Geteuid() == 0 {
+			return nil, ErrConsoleUser.With("Every script has a user of its own, and the agent is root")
+		}
 		account, err := console.LookUp(cmp.Or(cfg.ConsoleAs, cfg.RunAs))
 		if err != nil {
 			return nil, err

@@ -16,6 +16,8 @@ var (
 		"The number of slots is invalid", "Give a number from 1 to 10000.")
 	ErrImage = problem.New("default_image_invalid", http.StatusUnprocessableEntity,
 		"The image of a language cannot be used", "Give bash, python or node and the reference of an image, such as --image python=registry.example/python:3.12.")
+	ErrConsoleUser = problem.New("console_user_unsaid", http.StatusUnprocessableEntity,
+		"Nobody said whom shells run as", "Name a user with --console-as; root only if that is really meant.")
 	ErrBusy = problem.New("agent_busy", http.StatusConflict,
 		"Attempts still run", "Wait longer, or cancel them in the hub.")
 	ErrDataDir = problem.New("data_dir_unusable", http.StatusInternalServerError,

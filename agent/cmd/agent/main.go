@@ -69,7 +69,7 @@ type runCommand struct {
 	Image   map[string]string `placeholder:"LANGUAGE=REFERENCE" help:"The image of jobs in containers that name none; may be repeated. By default those of 'make images': cronium-bash, cronium-python and cronium-node." mapsep:"none"`
 	Policy  string            `name:"docker-policy" placeholder:"FILE" help:"What jobs in containers may have on this host; by default docker.yaml in the data directory, if it is there." env:"CRONIUM_DOCKER_POLICY"`
 	Console bool              `help:"Let people who may open shells on this host, through the hub. Off by default." env:"CRONIUM_CONSOLE"`
-	ShellAs string            `name:"console-as" placeholder:"USER" help:"Whom those shells run as; by default the user whom scripts run as." env:"CRONIUM_CONSOLE_AS"`
+	ShellAs string            `name:"console-as" placeholder:"USER" help:"Whom those shells run as; by default the one of --run-as. An agent that is root must be told." env:"CRONIUM_CONSOLE_AS"`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"A further label; may be repeated." mapsep:"none"`
 	Trial   time.Duration     `default:"1m" placeholder:"D" help:"How long a version that the hub upgrades to has until it must be connected." env:"CRONIUM_TRIAL"`
 	Verbose bool              `short:"v" help:"Log more."`
