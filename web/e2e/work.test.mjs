@@ -392,7 +392,10 @@ test('an HTTP job is written in the form, refused with its field, run, and opene
   page.allow.push(/422/);
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.waitForFunction(() => document.activeElement?.dataset.field === 'spec.http.url');
-  await page.getByText(/must begin with http:/).first().waitFor();
+  await page
+    .getByText(/must begin with http:/)
+    .first()
+    .waitFor();
   await page.getByLabel('JSON values equal to').fill('/a: 1');
   await page.getByLabel('URL').fill(`${at.url}/healthz`);
   await page.getByRole('button', { name: 'Save', exact: true }).click();
