@@ -34,11 +34,11 @@ const (
 
 // Job is one request.
 type Job struct {
-	Spec    []byte              // a [request.Request] as JSON
-	Getenv  func(string) string // where the inputs are
-	Out     io.Writer           // the body
-	Err     io.Writer           // all else
-	Version string              // of the agent, for User-Agent
+	Spec    []byte                      // a [request.Request] as JSON
+	Lookup  func(string) (string, bool) // where the inputs are: os.LookupEnv
+	Out     io.Writer                   // the body
+	Err     io.Writer                   // all else
+	Version string                      // of the agent, for User-Agent
 }
 
 // Run asks and returns the exit code.
@@ -90,7 +90,8 @@ func (j Job) read() (request.Request, error) {
 	if err := json.Unmarshal(j.Spec, &r); err != nil {
 		return r, request.ErrInvalid.With("The request cannot be read: %v", err)
 	}
-	dec := json.NewDecoder(strings.NewReader(j.Getenv("CRONIUM_INPUTS")))
+	inputs, _ := j.Lookup("CRONIUM_INPUTS")
+	dec := json.NewDecoder(strings.NewReader(inputs))
 	dec.UseNumber()
 	values := map[string]any{}
 	if err := dec.Decode(&values); err != nil && !errors.Is(err, io.EOF) {
@@ -98,7 +99,9 @@ func (j Job) read() (request.Request, error) {
 	}
 	for _, name := range r.Inputs() {
 		if _, plain := values[name]; !plain { // secret ones are in the environment alone
-			values[name] = j.Getenv("CRONIUM_INPUT_" + schema.Variable(name))
+			if text, given := j.Lookup("CRONIUM_INPUT_" + schema.Variable(name)); given {
+				values[name] = text
+			}
 		}
 	}
 	return r.Fill(values)
@@ -154,6 +157,7 @@ func authorise(q *http.Request, query url.Values, a *request.Auth) {
 var (
 	errRedirects = errors.New("more redirects than the job allows")
 	errDowngrade = errors.New("the answer redirects from https to http")
+	errElsewhere = errors.New("the answer redirects the body to another host")
 	errTooLarge  = fmt.Errorf("the body is larger than %d MiB", maxRead>>20)
 )
 
@@ -180,9 +184,9 @@ func ask(q *http.Request, r request.Request) (request.Answer, error) {
 	return request.Answer{Status: answer.StatusCode, Headers: answer.Header, Body: body, Latency: time.Since(began)}, err
 }
 
-// follow allows as many redirects as the job does. The standard client drops
-// Authorization on the way to another host; the job's own key must not get there
-// either.
+// follow allows as many redirects as the job does. What the job says of itself stays
+// with the host and port that it names: its headers, its credentials, its body, and
+// its URL, which the standard client would tell as Referer.
 func follow(r request.Request) func(*http.Request, []*http.Request) error {
 	return func(next *http.Request, via []*http.Request) error {
 		switch {
@@ -190,11 +194,22 @@ func follow(r request.Request) func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		case len(via) > r.Redirects:
 			return errRedirects
-		case via[0].URL.Scheme == "https" && next.URL.Scheme == "http":
+		case via[len(via)-1].URL.Scheme == "https" && next.URL.Scheme == "http":
 			return errDowngrade
 		}
-		if a := r.Auth; a != nil && a.Type == "api_key" && next.URL.Host != via[0].URL.Host {
-			next.Header.Del(a.Name)
+		next.Header.Del("Referer")
+		if next.URL.Host == via[0].URL.Host {
+			return nil
+		}
+		if next.Method != http.MethodGet && next.Method != http.MethodHead {
+			return errElsewhere
+		}
+		for name := range r.Headers {
+			next.Header.Del(name)
+		}
+		next.Header.Del("Authorization")
+		if r.Auth != nil {
+			next.Header.Del(r.Auth.Name)
 		}
 		return nil
 	}

@@ -28,7 +28,7 @@ func run(t *testing.T, r request.Request, env map[string]string) outcome {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	job := httpjob.Job{Spec: spec, Getenv: func(name string) string { return env[name] }, Out: &out, Err: &errs, Version: "test"}
+	job := httpjob.Job{Spec: spec, Lookup: func(name string) (string, bool) { text, ok := env[name]; return text, ok }, Out: &out, Err: &errs, Version: "test"}
 	return outcome{job.Run(t.Context()), out.String(), errs.String()}
 }
 
@@ -39,7 +39,7 @@ func echo(t *testing.T) *httptest.Server {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{"method": r.Method, "uri": r.RequestURI, "body": string(body),
-			"auth": r.Header.Get("Authorization"), "key": r.Header.Get("X-Key"), "type": r.Header.Get("Content-Type"), "agent": r.UserAgent()})
+			"auth": r.Header.Get("Authorization"), "key": r.Header.Get("X-Key"), "mine": r.Header.Get("X-Mine"), "from": r.Referer(), "type": r.Header.Get("Content-Type"), "agent": r.UserAgent()})
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -56,6 +56,11 @@ func TestTheRequestIsWhatTheJobSays(t *testing.T) {
 	}, map[string]string{"CRONIUM_INPUTS": `{"id":7}`, "CRONIUM_INPUT_TOKEN": "s3cret"})
 	if got.code != httpjob.ExitExpected || !strings.Contains(got.err, "200 OK in ") || !strings.HasPrefix(got.out, `{"agent"`) {
 		t.Fatalf("%+v", got)
+	}
+	got = run(t, request.Request{Method: "POST", URL: s.URL, JSON: map[string]any{"none": "${{ inputs.none }}"},
+		Expect: &request.Expect{JSON: map[string]any{"/body": `{"none":null}`}}}, nil)
+	if got.code != httpjob.ExitExpected {
+		t.Errorf("an input without a value: %+v", got)
 	}
 	got = run(t, request.Request{URL: s.URL, Auth: &request.Auth{Type: "basic", Username: "ada", Password: "x"},
 		Expect: &request.Expect{JSON: map[string]any{"/auth": "Basic YWRhOng=", "/method": "GET", "/body": ""}}}, nil)
@@ -133,12 +138,28 @@ func TestRedirectsAreCountedAndKeepKeysAtHome(t *testing.T) {
 		t.Errorf("two of three: %+v", got)
 	}
 	for _, auth := range []*request.Auth{
-		{Type: "bearer", Token: "s3cret"}, {Type: "basic", Username: "a", Password: "s3cret"}, {Type: "api_key", Name: "X-Key", Value: "s3cret"},
+		nil, {Type: "api_key", Name: "key", Value: "s3cret", In: "query"}, {Type: "bearer", Token: "s3cret"}, {Type: "basic", Username: "a", Password: "s3cret"}, {Type: "api_key", Name: "X-Key", Value: "s3cret"},
 	} {
-		got := run(t, request.Request{URL: home.URL + "/2", Redirects: 3, Auth: auth, Expect: &request.Expect{JSON: map[string]any{"/auth": "", "/key": ""}}}, nil)
+		got := run(t, request.Request{URL: home.URL + "/2", Redirects: 3, Auth: auth, Headers: map[string]string{"X-Mine": "s3cret"},
+			Expect: &request.Expect{JSON: map[string]any{"/auth": "", "/key": "", "/mine": "", "/from": ""}}}, nil)
 		if got.code != httpjob.ExitExpected {
-			t.Errorf("%s went to another host: %+v", auth.Type, got)
+			t.Errorf("%+v went to another host: %+v", auth, got)
 		}
+	}
+	got := run(t, request.Request{URL: home.URL + "/1", Redirects: 1, Headers: map[string]string{"X-Mine": "s3cret"}, Expect: &request.Expect{Status: []string{"2xx"}}}, nil)
+	if got.code != httpjob.ExitNoAnswer || !strings.Contains(got.err, "more redirects") {
+		t.Errorf("one of two: %+v", got)
+	}
+	nextDoor := httptest.NewServer(http.RedirectHandler(away.URL, http.StatusFound)) // the same host, another port
+	defer nextDoor.Close()
+	if got := run(t, request.Request{URL: nextDoor.URL, Redirects: 1, Auth: &request.Auth{Type: "bearer", Token: "s3cret"},
+		Expect: &request.Expect{JSON: map[string]any{"/auth": ""}}}, nil); got.code != httpjob.ExitExpected {
+		t.Errorf("to another port: %+v", got)
+	}
+	moved := httptest.NewServer(http.RedirectHandler(elsewhere.String(), http.StatusTemporaryRedirect))
+	defer moved.Close()
+	if got := run(t, request.Request{Method: "POST", URL: moved.URL, Body: "s3cret", Redirects: 1}, nil); got.code != httpjob.ExitNoAnswer || !strings.Contains(got.err, "another host") {
+		t.Errorf("a body for another host: %+v", got)
 	}
 }
 

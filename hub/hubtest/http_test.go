@@ -34,6 +34,9 @@ func TestTheHTTPJobOfThePageAsksFromTheAgentsHost(t *testing.T) {
 
 	m := NewMachine(t)
 	m.CLI("apply", "-f", firstYAML(t, "../../docs/http-jobs.md"))
+	if shown := m.CLI("jobs", "get", "order-check"); !strings.Contains(shown, "POST ${{ inputs.base }}/orders/") {
+		t.Errorf("cronium jobs get:\n%s", shown)
+	}
 	ask := func(token string) (client.Run, string) {
 		run, err := m.Client.StartRun(t.Context(), "default", "order-check", client.RunRequest{Inputs: map[string]any{"base": service.URL, "token": token}})
 		if err != nil {

@@ -66,8 +66,8 @@ func (r Request) checkURL() error {
 		return wrong("query", "%d query parameters, at most %d are allowed", len(r.Query), MaxHeaders)
 	}
 	for name, value := range r.Query {
-		if name == "" || len(name)+len(value) > MaxURL || !utf8.ValidString(name+value) {
-			return wrong("query", "Query parameter %q is too long or is not text", cut(name))
+		if name == "" || len(name)+len(value) > MaxURL || !clean(name+value) {
+			return wrong("query", "Query parameter %q is too long or holds a control character", cut(name))
 		}
 	}
 	if strings.HasPrefix(r.URL, "${{") {

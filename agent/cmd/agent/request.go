@@ -17,7 +17,7 @@ func (c *requestCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	job := httpjob.Job{Spec: spec, Getenv: os.Getenv, Out: os.Stdout, Err: os.Stderr, Version: version}
+	job := httpjob.Job{Spec: spec, Lookup: os.LookupEnv, Out: os.Stdout, Err: os.Stderr, Version: version}
 	os.Exit(job.Run(ctx))
 	return nil
 }

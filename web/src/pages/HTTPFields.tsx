@@ -146,9 +146,9 @@ function Answer(props: Props) {
   const text = field(props);
   return (
     <>
-      <h3 className={css.cardTitle} style={{ margin: '8px 0 0' }}>
+      <h2 className={css.cardTitle} style={{ margin: '8px 0 0' }}>
         {t('http.expect')}
-      </h3>
+      </h2>
       <div className={form.pair}>
         {text('status', 'expect.status', t('http.status'), '2xx', t('http.status_help'))}
         {text('maxLatency', 'expect.max_latency', t('http.latency'), '2s', t('http.latency_help'))}

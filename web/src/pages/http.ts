@@ -102,7 +102,7 @@ function record<V>(text: string, between: string, field: string, read: (v: strin
     const at = line.indexOf(between);
     if (at < 0) throw unreadable(field, line);
     try {
-      out[line.slice(0, at).trim()] = read(line.slice(at + between.length).trim());
+      out[line.slice(0, at).trim()] = read(line.slice(at + between.length));
     } catch {
       throw unreadable(field, line);
     }
@@ -112,6 +112,7 @@ function record<V>(text: string, between: string, field: string, read: (v: strin
 
 const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
 const same = (v: string) => v;
+const trimmed = (v: string) => v.trim();
 
 function authOf(d: HTTPDraft): HTTPRequest['auth'] {
   switch (d.auth) {
@@ -142,8 +143,8 @@ function expectOf(d: HTTPDraft): HTTPRequest['expect'] {
     status: status.length > 0 ? status : undefined,
     max_latency: text(d.maxLatency),
     contains: d.contains || undefined,
-    json: record(d.expectJSON, '=', 'spec.http.expect.json', (v) => JSON.parse(v) as unknown),
-    headers: record(d.expectHeaders, ':', 'spec.http.expect.headers', same),
+    json: record(d.expectJSON, ' = ', 'spec.http.expect.json', (v) => JSON.parse(v) as unknown),
+    headers: record(d.expectHeaders, ':', 'spec.http.expect.headers', trimmed),
   };
   return Object.values(expect).some((v) => v !== undefined) ? expect : undefined;
 }
@@ -155,7 +156,7 @@ export function toRequest(d: HTTPDraft): HTTPRequest {
     method: d.method,
     url: d.url.trim(),
     query: record(d.query, '=', 'spec.http.query', same),
-    headers: record(d.headers, ':', 'spec.http.headers', same),
+    headers: record(d.headers, ':', 'spec.http.headers', trimmed),
     auth: authOf(d),
     ...bodyOf(d),
     redirects: Number.isNaN(redirects) ? -1 : redirects,
