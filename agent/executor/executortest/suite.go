@@ -489,13 +489,8 @@ func (s suite) reattachEnded(t *testing.T) {
 }
 
 func (s suite) fullDisk(t *testing.T) {
-	dir := SmallDisk(t)
-	x := s.create(t)
-	if s.OnDisk != nil {
-		small, prepare := s.OnDisk(t, dir)
-		s.Prepare, x, dir = prepare, Running(t, small), ""
-	}
-	a := Attempt(t, Journal(t, dir), x.Kind(), s.prepared(Case{Source: "cat /dev/zero > fill; echo filled; seq 1 1000; rm fill; echo freed; exit 5"}))
+	s, x, j := s.onSmallDisk(t)
+	a := Attempt(t, j, x.Kind(), s.prepared(Case{Source: "cat /dev/zero > fill; echo filled; seq 1 1000; rm fill; echo freed; exit 5"}))
 	r, err := x.Start(Context(t), a)
 	if err != nil {
 		t.Fatalf("Start: %v", err)
@@ -511,9 +506,22 @@ func (s suite) fullDisk(t *testing.T) {
 	}
 }
 
+// onSmallDisk is s with an executor whose attempts work on a small disk, and a journal:
+// there too, unless attempts work on another host.
+func (s suite) onSmallDisk(t *testing.T) (suite, executor.Executor, *journal.Journal) {
+	t.Helper()
+	dir := SmallDisk(t)
+	if s.OnDisk == nil {
+		return s, s.create(t), Journal(t, dir)
+	}
+	x, prepare := s.OnDisk(t, dir)
+	s.Prepare = prepare
+	return s, Running(t, x), Journal(t, "")
+}
+
 // The script's result and what the agent notes of it have room on a full disk.
 func (s suite) fullDiskForGood(t *testing.T) {
-	x, j := s.create(t), Journal(t, SmallDisk(t))
+	s, x, j := s.onSmallDisk(t)
 	never := Attempt(t, j, x.Kind(), s.prepared(Case{Source: "true"}))
 	a := Attempt(t, j, x.Kind(), s.prepared(Case{Source: "cat /dev/zero > fill; exit 5"}))
 	r, err := x.Start(Context(t), a)
