@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,9 +75,10 @@ func (a *api) environment() []string {
 }
 
 // ownPath is where this program is, as it was started: what it resolves to may be
-// out of the script's reach.
+// out of the script's reach. On a server it is started by a name that means another
+// program to each process.
 func ownPath() string {
-	if filepath.IsAbs(os.Args[0]) {
+	if filepath.IsAbs(os.Args[0]) && !strings.HasPrefix(os.Args[0], "/proc/self/") {
 		return os.Args[0]
 	}
 	path, err := os.Executable()

@@ -165,12 +165,14 @@ const callAgain = time.Second
 
 // answerCalls answers the script's calls until there will be none, or ctx ends.
 func (s *Supervisor) answerCalls(ctx context.Context, a *attempt, running executor.Running) {
+	level := slog.LevelDebug // a runner may end a moment before its result is here
 	for {
 		err := running.Calls(ctx, func(ctx context.Context, c *runnerv1.Call) *runnerv1.Answer { return s.cfg.Calls(ctx, a.ref, c) })
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		s.log(a).WarnContext(ctx, "take the script's calls", "err", err)
+		s.log(a).Log(ctx, level, "take the script's calls", "err", err)
+		level = slog.LevelWarn
 		select {
 		case <-ctx.Done():
 			return

@@ -2,57 +2,106 @@ package hubtest_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cronium/cronium/agent/executor/docker/dockertest"
+	"github.com/cronium/cronium/agent/executor/ssh/sshtest"
 	"github.com/cronium/cronium/hub/hubtest"
 	"github.com/cronium/cronium/sdk/client"
 )
 
-// programs do the same in each language: they read an input and the environment,
-// and write to both streams in order.
+// programs do the same in each language: they read inputs, the environment, a
+// variable and a secret, write to both streams in order, and hand over an output.
 var programs = map[string]string{
-	"bash": `echo "hello $CRONIUM_INPUT_WHO from $CRONIUM_JOB"
+	"bash": `echo "hello $CRONIUM_INPUT_WHO from $(cronium run job)"
 sleep 0.1
-echo "ünïcode to stderr" >&2
+echo "ünïcode to stderr, $(cronium get greeting)" >&2
 sleep 0.1
-printf 'no newline at the end'`,
+cronium progress 0.5 half
+cronium output "$(printf '{"who":"%s","count":3,"ratio":0.5,"none":null,"nested":{"list":[true,"ü"]}}' "$(cronium input who)")"
+printf 'token %s, no newline at the end' "$(cronium secret TOKEN)"`,
 	"python": `import os, sys, time
-print("hello", os.environ["CRONIUM_INPUT_WHO"], "from", os.environ["CRONIUM_JOB"], flush=True)
+print("hello", os.environ["CRONIUM_INPUT_WHO"], "from", cronium.run.job, flush=True)
 time.sleep(0.1)
-print("ünïcode to stderr", file=sys.stderr, flush=True)
+print("ünïcode to stderr,", cronium.get_variable("greeting"), file=sys.stderr, flush=True)
 time.sleep(0.1)
-print("no newline at the end", end="", flush=True)`,
-	"node": `console.log("hello", process.env.CRONIUM_INPUT_WHO, "from", process.env.CRONIUM_JOB);
-setTimeout(() => console.error("ünïcode to stderr"), 100);
-setTimeout(() => process.stdout.write("no newline at the end"), 200);`,
+cronium.progress(0.5, "half")
+cronium.output({"who": cronium.input("who"), "count": 3, "ratio": 0.5, "none": None, "nested": {"list": [True, "ü"]}})
+print("token " + cronium.secret("TOKEN") + ", no newline at the end", end="", flush=True)`,
+	"node": `console.log("hello", process.env.CRONIUM_INPUT_WHO, "from", cronium.run.job);
+setTimeout(() => console.error("ünïcode to stderr,", cronium.getVariable("greeting")), 100);
+setTimeout(() => {
+  cronium.progress(0.5, "half");
+  cronium.output({ who: cronium.input("who"), count: 3, ratio: 0.5, none: null, nested: { list: [true, "ü"] } });
+  process.stdout.write("token " + cronium.secret("TOKEN") + ", no newline at the end");
+}, 200);`,
 }
 
-// TestOneJobRunsTheSameOnEveryExecutor runs each program as a process and in a
-// container, and compares the logs.
+const (
+	sameLog    = "hello Ada from same\nünïcode to stderr, grüße\ntoken ***, no newline at the end"
+	sameOutput = `{"who":"Ada","count":3,"ratio":0.5,"none":null,"nested":{"list":[true,"ü"]}}`
+)
+
+// TestOneJobRunsTheSameOnEveryExecutor runs each program as a process, in a container
+// and on a server, and compares the logs and the outputs.
 func TestOneJobRunsTheSameOnEveryExecutor(t *testing.T) {
 	w := hubtest.NewHub(t)
 	w.AddDockerAgent("docker-1", dockertest.Start(t).Host)
-	const want = "hello Ada from same\nünïcode to stderr\nno newline at the end"
+	addServer(t, w, "server-1", sshtest.Start(t))
+	setUp(t, w)
 	for language, source := range programs {
-		for executor, container := range map[string]*client.Container{
-			"process": nil,
-			"docker":  {Image: dockertest.Image, Pull: "never", Network: "none"},
+		for executor, place := range map[string]client.Spec{
+			"process": {},
+			"docker":  {Container: &client.Container{Image: dockertest.Image, Pull: "never", Network: "none"}},
+			"ssh":     {Target: &client.Target{Server: "server-1"}},
 		} {
 			d := definition("same", source)
 			d.Spec.Script.Language = language
+			d.Spec.Secrets = []string{"TOKEN"}
 			d.Spec.Inputs = map[string]client.Input{"who": {Type: "string", Default: "Ada"}}
-			d.Spec.Container = container
+			d.Spec.Container, d.Spec.Target = place.Container, place.Target
 			done := w.Finish(w.Start(d).ID, time.Minute)
 			var raw bytes.Buffer
 			rawLog(t, w, done, &raw)
-			if raw.String() != want {
-				t.Errorf("%s as %s: the log is %q, want %q", language, executor, raw.String(), want)
+			if raw.String() != sameLog {
+				t.Errorf("%s as %s: the log is %q, want %q", language, executor, raw.String(), sameLog)
+			}
+			if output, err := w.Client.RunOutput(t.Context(), "default", done.ID); err != nil || string(output) != sameOutput {
+				t.Errorf("%s as %s: the output is %s, %v; want %s", language, executor, output, err, sameOutput)
 			}
 		}
+	}
+}
+
+// setUp gives the project what the programs ask for.
+func setUp(t *testing.T, w *hubtest.World) {
+	t.Helper()
+	if err := w.Client.PutSecret(t.Context(), "default", "TOKEN", "a-canary-of-a-secret"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Client.PutVariable(t.Context(), "default", "greeting", json.RawMessage(`"grüße"`)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// addServer adds a server that shows the key that was announced, and lets us in.
+func addServer(t *testing.T, w *hubtest.World, name string, s *sshtest.Server) {
+	t.Helper()
+	sum := sha256.Sum256(s.HostKey)
+	_, err := w.Client.AddServer(t.Context(), "default", client.ServerRequest{Name: name, Address: s.Addr, User: s.User,
+		Credential:  client.Opener{PrivateKey: string(s.Credential().GetPrivateKeyPem())},
+		Fingerprint: "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])})
+	if err != nil {
+		t.Fatalf("add %s: %v", name, err)
+	}
+	if got, err := w.Client.CheckServer(t.Context(), "default", name); err != nil || got.State != "reachable" {
+		t.Fatalf("%s is %s, %v: %+v; want reachable", name, got.State, err, got.Checks)
 	}
 }
 
