@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,13 +83,22 @@ func Start(t testing.TB, lines ...string) *Server {
 
 // New is Start for a server that several tests share. The function ends it.
 func New(lines ...string) (*Server, func(), error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, nil, err
+	}
+	return start(net.JoinHostPort("127.0.0.1", port), nil, lines)
+}
+
+// start starts a server at addr by a command before its own.
+func start(addr string, by, lines []string) (*Server, func(), error) {
 	dir, err := os.MkdirTemp("", "cronium-ssh-")
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Server{ID: uuid.NewString(), Cache: filepath.Join(dir, "home", ".cache")}
+	s := &Server{ID: uuid.NewString(), Addr: addr, Cache: filepath.Join(dir, "home", ".cache")}
 	if err = s.prepare(dir, lines); err == nil {
-		err = s.run(dir)
+		err = s.run(dir, by)
 	}
 	if err != nil {
 		_ = os.RemoveAll(dir)
@@ -140,11 +150,6 @@ func (s *Server) prepare(dir string, lines []string) error {
 		return err
 	}
 	s.key, s.Authorized = private, authorized
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	s.Addr = net.JoinHostPort("127.0.0.1", port)
 	config := append([]string{
 		"ListenAddress " + s.Addr, "HostKey " + filepath.Join(dir, "host_key"), "PidFile none", "AuthorizedKeysFile " + filepath.Join(dir, "authorized_keys"),
 		"StrictModes no", "UsePAM no", "PasswordAuthentication no", "PermitRootLogin yes", "MaxStartups 1000", "MaxSessions 100", "LogLevel VERBOSE", "UseDNS no",
@@ -178,12 +183,13 @@ func freePort() (string, error) {
 }
 
 // run starts sshd and waits until it listens.
-func (s *Server) run(dir string) error {
+func (s *Server) run(dir string, by []string) error {
 	path, err := exec.LookPath("sshd")
 	if err != nil {
 		path = "/usr/sbin/sshd" // Debian's users do not have it on their path
 	}
-	s.cmd = exec.Command(path, "-D", "-e", "-f", filepath.Join(dir, "config")) //nolint:gosec,noctx // ended by stop
+	args := slices.Concat(by, []string{path, "-D", "-e", "-f", filepath.Join(dir, "config")})
+	s.cmd = exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // ended by stop
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
 		return err
