@@ -36,8 +36,8 @@ type Machine struct {
 }
 
 // NewMachine starts a hub, enrols an agent and returns when jobs can run. The
-// binaries must have been built (make build).
-func NewMachine(t testing.TB) *Machine {
+// binaries must have been built (make build). The flags are the agent's.
+func NewMachine(t testing.TB, flags ...string) *Machine {
 	t.Helper()
 	m := NewHubMachine(t)
 	bin := binDir(t)
@@ -49,7 +49,7 @@ func NewMachine(t testing.TB) *Machine {
 		t.Fatalf("cronium-agent enrol: %v\n%s", err, out)
 	}
 	m.Agent = newProcess(t, m.Dir, filepath.Join(bin, "cronium-agent"), nil,
-		"run", "--data-dir", agentDir, "--runner", filepath.Join(bin, "cronium-runner"))
+		append([]string{"run", "--data-dir", agentDir, "--runner", filepath.Join(bin, "cronium-runner")}, flags...)...)
 	m.Agent.Start()
 	m.AwaitAgent()
 	return m

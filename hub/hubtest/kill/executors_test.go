@@ -62,8 +62,7 @@ type place struct {
 // everywhere is a machine whose agent has each executor, and the places.
 func everywhere(t *testing.T) (*hubtest.Machine, *sshtest.Apart, []place) {
 	t.Helper()
-	t.Setenv("CRONIUM_DOCKER", dockertest.Start(t).Host)
-	m := hubtest.NewMachine(t)
+	m := hubtest.NewMachine(t, "--docker", dockertest.Start(t).Host)
 	server := sshtest.StartApart(t)
 	addServer(t, m, "server-1", server.Server)
 	return m, server, []place{
@@ -82,6 +81,9 @@ func addServer(t *testing.T, m *hubtest.Machine, name string, s *sshtest.Server)
 		Credential:  client.Opener{PrivateKey: string(s.Credential().GetPrivateKeyPem())},
 		Fingerprint: "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])}); err != nil {
 		t.Fatalf("add %s: %v", name, err)
+	}
+	if got, err := m.Client.CheckServer(t.Context(), "default", name); err != nil || got.State != "reachable" {
+		t.Fatalf("%s is %s, %v: %+v; want reachable", name, got.State, err, got.Checks)
 	}
 }
 
@@ -231,8 +233,8 @@ func TestADeadRunnerLeavesNothingOnAnyExecutor(t *testing.T) {
 		})
 		gone := time.Since(killed)
 		done := m.Finish(run.ID, time.Minute)
-		if done.State != "failed" || done.Outcome == nil || len(done.Attempts) != 1 || done.Attempts[0].Outcome != "infrastructure_error" {
-			t.Errorf("%s: the run is %s with %+v, its attempts %+v; want an infrastructure_error", p.name, done.State, done.Outcome, done.Attempts)
+		if done.State != "failed" || done.Outcome == nil || len(done.Attempts) != 1 || done.Attempts[0].Outcome != "infrastructure" {
+			t.Errorf("%s: the run is %s with %+v, its attempts %+v; want an infrastructure error", p.name, done.State, done.Outcome, done.Attempts)
 		}
 		t.Logf("%s: %d processes were gone %s after their runner, the run is over after %s: %+v",
 			p.name, len(all), gone.Round(time.Millisecond), time.Since(killed).Round(time.Millisecond), done.Outcome)
