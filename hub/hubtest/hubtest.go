@@ -94,7 +94,10 @@ func (w *World) AddDockerAgent(name, engine string) {
 // AddAgentWith is [World.AddAgent] with a configuration, which it completes.
 func (w *World) AddAgentWith(name string, c agent.Config) {
 	w.t.Helper()
-	w.start(w.enrolled(name, c).Run, func() {})
+	if c.DataDir == "" {
+		c.DataDir = shortDir(w.t)
+	}
+	w.start(w.enrolled(name, c).Run, func() { endScripts(c.DataDir) })
 	Eventually(w.t, 30*time.Second, name+" is online", func() error {
 		return online(w.t.Context(), w.Client, name)
 	})

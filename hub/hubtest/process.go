@@ -1,11 +1,13 @@
 package hubtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -110,4 +112,19 @@ func (p *Process) showLog() {
 		text = text[len(text)-8<<10:]
 	}
 	p.t.Logf("the end of %s:\n%s", p.log, text)
+}
+
+// endScripts kills what scripts of the agent with this data directory have left
+// running: they outlive agents, but should not outlive tests.
+func endScripts(dataDir string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(text, []byte("="+dataDir+"/")) || !bytes.Contains(text, []byte("CRONIUM_RUN_ID=")) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
