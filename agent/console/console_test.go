@@ -203,7 +203,7 @@ func TestATerminalHasTheSizeThatItWasGiven(t *testing.T) {
 // ignore Ctrl-C.
 func TestCtrlCEndsAProgramAndNotTheShell(t *testing.T) {
 	h := open(t, server(t, Local{Account: account(t), AgentID: "test"}))
-	h.types("sh -c \"echo re''ady; sleep 1000\"\n") // a shell between two commands would swallow it
+	h.types("sh -c \"echo re''ady; exec sleep 1000\"\n") // a shell between two commands may swallow it
 	h.sees(`ready\r\n`)
 	h.types("\x03")
 	h.sees(`(> )$`)
