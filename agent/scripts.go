@@ -44,7 +44,10 @@ func (c *Config) planScripts() (scripts, error) {
 	if n := int(s.last-s.first) + 1; n < c.Slots {
 		return s, process.ErrUserRange.With("%d users for %d slots", n, c.Slots)
 	}
-	return s, process.Reachable(c.DataDir)
+	if err := process.Reachable(c.DataDir); err != nil {
+		return s, err
+	}
+	return s, process.Reachable(c.runner()) // which scripts call, too
 }
 
 // shared reports whether other users pass through the data directory.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -33,8 +34,10 @@ func TestWhomScriptsRunAsIsDecidedBeforeAnythingRuns(t *testing.T) {
 		"root":                  {Config{DataDir: open, RunAs: "root"}, process.ErrRootScripts, ""},
 		"root, allowed":         {Config{DataDir: closed, RunAs: "root", AllowRootScripts: true}, nil, "user root"},
 		"a closed directory":    {Config{DataDir: closed, Slots: 1}, process.ErrUnreachable, ""},
+		"a closed runner":       {Config{DataDir: open, Slots: 1, RunnerPath: filepath.Join(closed, "cronium-runner")}, process.ErrUnreachable, ""},
 		"limits with a mistake": {Config{DataDir: open, Slots: 1, MaxLimits: map[string]string{"memory": "1TB"}}, process.ErrBounds, ""},
 	} {
+		c.cfg.RunnerPath = cmp.Or(c.cfg.RunnerPath, "/usr/bin/env")
 		s, err := c.cfg.planScripts()
 		if !errors.Is(err, c.err) || (c.err == nil && s.String() != c.said) {
 			t.Errorf("%s: %q, %v; want %q, %v", name, s, err, c.said, c.err)

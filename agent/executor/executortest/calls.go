@@ -104,7 +104,13 @@ func (s suite) callWaitsForTheNextAgent(t *testing.T) {
 		<-ctx.Done() // the agent ends before the hub has answered
 		return &runnerv1.Answer{Problem: &runnerv1.Problem{Code: "never_seen"}}
 	})
-	first := <-asked
+	var first *runnerv1.Call
+	select {
+	case first = <-asked:
+	case <-Context(t).Done():
+		exit, log := Result(t, r, e)
+		t.Fatalf("the call did not come; the attempt ended with %+v: %q", exit, log.All)
+	}
 	stop()
 	r.Close()
 	again, err := s.create(t).Reattach(Context(t), e)
@@ -149,7 +155,7 @@ func (s suite) callsEndWithTheAttempt(t *testing.T) {
 
 func (s suite) callsFromADeepDirectory(t *testing.T) {
 	x := s.create(t)
-	a := Attempt(t, Journal(t, filepath.Join(t.TempDir(), strings.Repeat("d", 120))), x.Kind(),
+	a := Attempt(t, Journal(t, filepath.Join(OpenDir(t), strings.Repeat("d", 120))), x.Kind(),
 		s.prepared(Case{Source: `"$CRONIUM_RUNNER" call keep_alive; echo "$CRONIUM_SOCKET"`}))
 	r, err := x.Start(Context(t), a)
 	if err != nil {

@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -55,7 +56,7 @@ func (h *host) agent(t *testing.T, limits process.Bounds) *process.Executor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := process.New(process.Config{Runner: executortest.RunnerPath(t), Users: users, Groups: h.groups, Limits: limits,
+	x, err := process.New(process.Config{Runner: executortest.StaticRunner(t), Users: users, Groups: h.groups, Limits: limits,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +110,7 @@ func TestProcessesWithUsersAndGroupsKeepTheContract(t *testing.T) {
 	executortest.Suite(t, executortest.Subject{Create: func(t *testing.T) executor.Executor {
 		groups := cgroup.Open(uuid.NewString()[:8]) // agents that run at once have their own
 		t.Cleanup(func() { _ = groups.Sweep(func(string) bool { return false }) })
-		x, err := process.New(process.Config{Runner: executortest.RunnerPath(t), Users: users, Groups: groups, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		x, err := process.New(process.Config{Runner: executortest.StaticRunner(t), Users: users, Groups: groups, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,7 +332,7 @@ func TestASmallRangeOfUsersIsUsedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := process.New(process.Config{Runner: executortest.RunnerPath(t), Users: users, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	x, err := process.New(process.Config{Runner: executortest.StaticRunner(t), Users: users, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -382,8 +383,8 @@ func TestADataDirectoryThatScriptsCannotReachIsRefused(t *testing.T) {
 	if err := os.MkdirAll(inner, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := process.Reachable(inner); err == nil || !strings.Contains(err.Error(), "data_dir_closed") {
-		t.Errorf("Reachable(closed) = %v, want data_dir_closed", err)
+	if err := process.Reachable(inner); !errors.Is(err, process.ErrUnreachable) {
+		t.Errorf("Reachable(closed) = %v, want %v", err, process.ErrUnreachable)
 	}
 	if err := os.Chmod(filepath.Dir(inner), 0o711); err != nil {
 		t.Fatal(err)

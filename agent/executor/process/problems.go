@@ -15,8 +15,8 @@ var (
 		"All users for scripts are taken", "Start the agent with a larger range of --script-users, or with fewer --slots.")
 	ErrUserRange = problem.New("script_users_invalid", 422,
 		"The range of users for scripts is invalid", "Give two numbers from 1000 to 4294967293, such as 61184-65519, and no fewer than there are slots.")
-	ErrUnreachable = problem.New("data_dir_closed", 422,
-		"Scripts cannot reach their workspaces in the data directory", "Choose a data directory that other users may pass through (chmod o+x its parents), or start the agent with --run-as.")
+	ErrUnreachable = problem.New("scripts_closed_out", 422,
+		"Scripts cannot reach their workspaces or cronium-runner", "Put the data directory and the runner where other users may pass through (chmod o+x the parents), or start the agent with --run-as.")
 	ErrBounds = problem.New("limits_invalid", 422,
 		"The limits of this host cannot be read", "Write them as memory=512MiB,cpus=1.5,processes=256,file_size=1GiB,workspace=10GiB; leave out what shall not be limited.")
 	ErrRunnerDied = problem.New("runner_died", 503,
