@@ -48,19 +48,22 @@ const (
 	sameOutput = `{"who":"Ada","count":3,"ratio":0.5,"none":null,"nested":{"list":[true,"ü"]}}`
 )
 
+// places are the ways to run a script; server-1 is one that [addServer] has added.
+var places = map[string]client.Spec{
+	"process": {},
+	"docker":  {Container: &client.Container{Image: dockertest.Image, Pull: "never", Network: "none"}},
+	"ssh":     {Target: &client.Target{Server: "server-1"}},
+}
+
 // TestOneJobRunsTheSameOnEveryExecutor runs each program as a process, in a container
 // and on a server, and compares the logs and the outputs.
 func TestOneJobRunsTheSameOnEveryExecutor(t *testing.T) {
 	w := hubtest.NewHub(t)
 	w.AddDockerAgent("docker-1", dockertest.Start(t).Host)
-	addServer(t, w, "server-1", sshtest.Start(t))
+	addServer(t, w.Client, "server-1", sshtest.Start(t))
 	setUp(t, w)
 	for language, source := range programs {
-		for executor, place := range map[string]client.Spec{
-			"process": {},
-			"docker":  {Container: &client.Container{Image: dockertest.Image, Pull: "never", Network: "none"}},
-			"ssh":     {Target: &client.Target{Server: "server-1"}},
-		} {
+		for executor, place := range places {
 			d := definition("same", source)
 			d.Spec.Script.Language = language
 			d.Spec.Secrets = []string{"TOKEN"}
@@ -91,16 +94,16 @@ func setUp(t *testing.T, w *hubtest.World) {
 }
 
 // addServer adds a server that shows the key that was announced, and lets us in.
-func addServer(t *testing.T, w *hubtest.World, name string, s *sshtest.Server) {
+func addServer(t *testing.T, c *client.Client, name string, s *sshtest.Server) {
 	t.Helper()
 	sum := sha256.Sum256(s.HostKey)
-	_, err := w.Client.AddServer(t.Context(), "default", client.ServerRequest{Name: name, Address: s.Addr, User: s.User,
+	_, err := c.AddServer(t.Context(), "default", client.ServerRequest{Name: name, Address: s.Addr, User: s.User,
 		Credential:  client.Opener{PrivateKey: string(s.Credential().GetPrivateKeyPem())},
 		Fingerprint: "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])})
 	if err != nil {
 		t.Fatalf("add %s: %v", name, err)
 	}
-	if got, err := w.Client.CheckServer(t.Context(), "default", name); err != nil || got.State != "reachable" {
+	if got, err := c.CheckServer(t.Context(), "default", name); err != nil || got.State != "reachable" {
 		t.Fatalf("%s is %s, %v: %+v; want reachable", name, got.State, err, got.Checks)
 	}
 }

@@ -192,6 +192,11 @@ func (x *Executor) startWith(ctx context.Context, e *journal.Entry, id string, s
 		c.leave()
 		return nil, startProblem(err)
 	}
+	stop := c.stop
+	c.stop = func() { // who lets go of it hears no more of it
+		stop()
+		pipe.Close()
+	}
 	words, err := os.OpenFile(e.Path(runner.Words), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		words = nil

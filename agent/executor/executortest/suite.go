@@ -2,6 +2,7 @@ package executortest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -74,6 +75,7 @@ func Suite(t *testing.T, subject Subject) {
 		"AFullDiskCostsLogButNotTheResult":      s.fullDisk,
 		"ADiskThatStaysFullIsTheReason":         s.fullDiskForGood,
 		"ADeepDirectoryIsNoProblem":             s.deepDirectory,
+		"AnAgentEndsWhileItsScriptsRun":         s.agentEnds,
 		"AScriptUsesTheAPIOfItsRun":             s.scriptCalls,
 		"ACallWaitsForTheNextAgent":             s.callWaitsForTheNextAgent,
 		"CallsEndWithTheAttempt":                s.callsEndWithTheAttempt,
@@ -561,6 +563,38 @@ func (s suite) deepDirectory(t *testing.T) {
 	}
 	defer r.Close()
 	WaitFor(t, r, a.Entry, "ready")
+	if err := r.Cancel(Context(t), time.Second); err != nil {
+		t.Fatalf("Cancel: %v", err)
+	}
+	exit, _ := Result(t, r, a.Entry)
+	expect(t, exit, journal.Cancelled, "cancelled")
+}
+
+// An agent that is told to end does, and the next one goes on.
+func (s suite) agentEnds(t *testing.T) {
+	x := s.Create(t)
+	a := Attempt(t, Journal(t, ""), x.Kind(), s.prepared(Case{Source: "echo ready; sleep 600"}))
+	ctx, stop := context.WithCancel(Context(t))
+	ended := make(chan error, 1)
+	go func() { ended <- x.Run(ctx) }()
+	r, err := x.Start(Context(t), a)
+	if err != nil {
+		stop()
+		t.Fatalf("Start: %v", err)
+	}
+	WaitFor(t, r, a.Entry, "ready")
+	r.Close()
+	stop()
+	select {
+	case <-ended:
+	case <-Context(t).Done():
+		t.Fatal("the agent does not end")
+	}
+	r, err = s.create(t).Reattach(Context(t), a.Entry)
+	if err != nil {
+		t.Fatalf("Reattach: %v", err)
+	}
+	defer r.Close()
 	if err := r.Cancel(Context(t), time.Second); err != nil {
 		t.Fatalf("Cancel: %v", err)
 	}
