@@ -21,8 +21,8 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/cronium/cronium/hub/agentapi"
-	"github.com/cronium/cronium/hub/authz"
 	"github.com/cronium/cronium/hub/artifact"
+	"github.com/cronium/cronium/hub/authz"
 	"github.com/cronium/cronium/hub/call"
 	"github.com/cronium/cronium/hub/dispatch"
 	"github.com/cronium/cronium/hub/fleet"

@@ -176,7 +176,7 @@ func TestADownloadThatIsOvertakenBreaksOff(t *testing.T) {
 	r, ref := w.running(w.ours)
 	data := bytes.Repeat([]byte("old "), 24<<20/4) // more than lies in the buffers on the way
 	w.keep(w.ours, ref, "a", data)
-	request, err := http.NewRequestWithContext(t.Context(), "GET", w.url+artifactsOf(r, "a"), nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+artifactsOf(r, "a"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
