@@ -55,6 +55,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/consoles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List consoles, newest first, also those that have ended
+         * @description Needs terminal:read.
+         */
+        get: operations["listConsoles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/consoles/{console}/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that leads back to a console of one's own
+         * @description Needs terminal:open.
+         */
+        post: operations["attachConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/consoles/{console}/watch-tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that lets one watch a console
+         * @description Needs terminal:observe.
+         */
+        post: operations["watchConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/hosts": {
         parameters: {
             query?: never;
@@ -114,6 +174,26 @@ export interface paths {
          * @description Needs host:edit.
          */
         delete: operations["revokeHost"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/hosts/{host}/console-tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that opens a console on a host
+         * @description Needs terminal:open.
+         */
+        post: operations["openConsole"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -347,6 +427,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/runs/{run}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the artifacts of a run, by name
+         * @description Needs run:read.
+         */
+        get: operations["listRunArtifacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/runs/{run}/artifacts/{artifact}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an artifact by its name; Range is understood, the ETag is the SHA-256
+         * @description Needs run:read.
+         */
+        get: operations["getRunArtifact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/runs/{run}/cancel": {
         parameters: {
             query?: never;
@@ -399,6 +519,26 @@ export interface paths {
          * @description Needs run:read.
          */
         get: operations["getRunLogRaw"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/runs/{run}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the output of a run: the JSON that its script has set
+         * @description Needs run:read.
+         */
+        get: operations["getRunOutput"];
         put?: never;
         post?: never;
         delete?: never;
@@ -502,6 +642,50 @@ export interface paths {
          */
         post: operations["resumeSchedule"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List secrets, without their values
+         * @description Needs secret:read.
+         */
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/secrets/{secret}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create a secret or give it another value
+         * @description Needs secret:edit.
+         */
+        put: operations["putSecret"];
+        post?: never;
+        /**
+         * Delete a secret
+         * @description Needs secret:edit.
+         */
+        delete: operations["deleteSecret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -683,6 +867,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/variables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List variables
+         * @description Needs variable:read.
+         */
+        get: operations["listVariables"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/variables/{variable}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a variable
+         * @description Needs variable:read.
+         */
+        get: operations["getVariable"];
+        /**
+         * Create or change a variable
+         * @description Needs variable:edit.
+         */
+        put: operations["putVariable"];
+        post?: never;
+        /**
+         * Delete a variable
+         * @description Needs variable:edit.
+         */
+        delete: operations["deleteVariable"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules/preview": {
         parameters: {
             query?: never;
@@ -757,6 +989,40 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Artifact: {
+            /**
+             * Format: int64
+             * @description Which has put it
+             */
+            attempt: number;
+            /**
+             * @description What the ending of the name says
+             * @example application/pdf
+             */
+            content_type: string;
+            /** Format: date-time */
+            made_at: string;
+            /** @example report.pdf */
+            name: string;
+            /** @description Hexadecimal */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description Bytes
+             */
+            size: number;
+        };
+        ArtifactTotal: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            count: number;
+            /**
+             * Format: date-time
+             * @description Of the newest: another time, another list
+             */
+            made_at: string;
+        };
         Attempt: {
             /** Format: date-time */
             accepted_at?: string;
@@ -794,6 +1060,50 @@ export interface components {
             started_at?: string;
             /** @enum {string} */
             state: "assigned" | "running" | "unknown" | "finished" | "revoked" | "lost";
+        };
+        Console: {
+            /** @description Its owner is there */
+            attached: boolean;
+            /**
+             * Format: int64
+             * @description Typed
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Printed
+             */
+            bytes_out: number;
+            /** Format: date-time */
+            closed_at?: string;
+            /**
+             * Format: int64
+             * @description Once it has ended
+             */
+            duration_ms?: number;
+            host: string;
+            /** Format: uuid */
+            id: string;
+            /** @description From where it was opened */
+            ip: string;
+            mine: boolean;
+            /** Format: date-time */
+            opened_at: string;
+            /**
+             * @description Why it ended
+             * @enum {string}
+             */
+            reason?: "exited" | "closed" | "idle" | "too_long" | "abandoned" | "not_permitted" | "signed_out" | "host_lost" | "hub_stopped" | "hub_lost" | "not_opened";
+            /** @description E-mail of its owner */
+            user: string;
+            /** Format: int64 */
+            watchers: number;
+        };
+        ConsoleTicket: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Goes into the first message on the socket, never into an address */
+            ticket: string;
         };
         Fire: {
             /** Format: date-time */
@@ -1116,6 +1426,8 @@ export interface components {
             retries?: components["schemas"]["JobRetries"];
             /** @description This or http */
             script?: components["schemas"]["JobScript"];
+            /** @description Names of the project's secrets that the script may read */
+            secrets?: string[];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h
@@ -1179,6 +1491,8 @@ export interface components {
             schedules?: components["schemas"]["ScheduleWish"][];
             /** @description This or http */
             script?: components["schemas"]["JobScript"];
+            /** @description Names of the project's secrets that the script may read */
+            secrets?: string[];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h
@@ -1298,6 +1612,18 @@ export interface components {
             /** @description PEM, as ssh-keygen writes it */
             private_key?: string;
         };
+        PageArtifact: {
+            /** @description Never null */
+            items: components["schemas"]["Artifact"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        PageConsole: {
+            /** @description Never null */
+            items: components["schemas"]["Console"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
         PageFire: {
             /** @description Never null */
             items: components["schemas"]["Fire"][];
@@ -1334,6 +1660,12 @@ export interface components {
             /** @description Absent on the last page */
             next_cursor?: string;
         };
+        PageSecret: {
+            /** @description Never null */
+            items: components["schemas"]["Secret"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
         PageServer: {
             /** @description Never null */
             items: components["schemas"]["Server"][];
@@ -1343,6 +1675,12 @@ export interface components {
         PageToken: {
             /** @description Never null */
             items: components["schemas"]["Token"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        PageVariable: {
+            /** @description Never null */
+            items: components["schemas"]["Variable"][];
             /** @description Absent on the last page */
             next_cursor?: string;
         };
@@ -1410,9 +1748,13 @@ export interface components {
             credential: components["schemas"]["Opener"];
         };
         Run: {
+            /** @description Missing: it keeps none */
+            artifacts?: components["schemas"]["ArtifactTotal"];
             /** Format: int64 */
             attempt: number;
             attempts: components["schemas"]["Attempt"][];
+            /** @description What the script has set it to */
+            condition?: boolean;
             /** Format: date-time */
             created_at: string;
             /** Format: int64 */
@@ -1436,6 +1778,16 @@ export interface components {
             max_attempts: number;
             /** @description Why it ended as it did */
             outcome?: components["schemas"]["RunOutcome"];
+            /** @description What the script has set, if that is at most 64 KiB; all of it is at …/output */
+            output?: unknown;
+            /** Format: date-time */
+            output_at?: string;
+            /**
+             * Format: int64
+             * @description 0: there is none
+             */
+            output_bytes: number;
+            progress?: components["schemas"]["RunProgress"];
             /** @description Why it waits */
             reason?: components["schemas"]["RunReason"];
             /** @description Id of the schedule that started it */
@@ -1455,6 +1807,16 @@ export interface components {
             code: string;
             detail: string;
             hint: string;
+        };
+        RunProgress: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: double
+             * @description Absent: it does not know
+             */
+            fraction?: number;
+            text: string;
         };
         RunReason: {
             code: string;
@@ -1554,6 +1916,34 @@ export interface components {
             overlap?: "allow" | "skip";
             /** @example Europe/Berlin */
             zone?: string;
+        };
+        Secret: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description By which run, in the last 90 days */
+            last_read?: components["schemas"]["SecretRead"];
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+            updated_by: string;
+            /**
+             * Format: int64
+             * @description Counts its values
+             */
+            version: number;
+        };
+        SecretRead: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            attempt: number;
+            job: string;
+            /** @example r_0dk3c9p5v4s3p9j2n0q4c7g5f8 */
+            run: string;
+        };
+        SecretRequest: {
+            /** @description 6 characters to 16 KiB */
+            value: string;
         };
         Server: {
             /** @example db-1.example.com:22 */
@@ -1711,6 +2101,28 @@ export interface components {
             /** @description Of the key that the server showed last, compared with the server's own */
             fingerprint: string;
         };
+        Variable: {
+            /** Format: date-time */
+            created_at: string;
+            name: string;
+            /** @description The value as JSON text: numbers with all their digits, for readers that would round them */
+            text: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Email of a person, or id of a run */
+            updated_by: string;
+            /** @description Any JSON but null */
+            value: unknown;
+            /**
+             * Format: int64
+             * @description Counts its changes
+             */
+            version: number;
+        };
+        VariableRequest: {
+            /** @description Any JSON but null, at most 64 KiB of it */
+            value: unknown;
+        };
         Warning: {
             code: string;
             detail: string;
@@ -1804,6 +2216,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listConsoles: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description Only those that have not ended */
+                open?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageConsole"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attachConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                console: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                console: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
                 };
             };
             /** @description Error */
@@ -1942,6 +2459,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
             };
             /** @description Error */
             default: {
@@ -2421,6 +2971,68 @@ export interface operations {
             };
         };
     };
+    listRunArtifacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageArtifact"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRunArtifact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     cancelRun: {
         parameters: {
             query?: never;
@@ -2516,6 +3128,39 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRunOutput: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description Error */
@@ -2692,6 +3337,109 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Schedule"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSecret"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -3109,6 +3857,146 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProjectSettings"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVariables: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description Part of the name */
+                text?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageVariable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VariableRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
