@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,9 +75,10 @@ func (a *api) environment() []string {
 }
 
 // ownPath is where this program is, as it was started: what it resolves to may be
-// out of the script's reach.
+// out of the script's reach. On a server the resident has started it as itself, by a
+// name that is another program in every other process.
 func ownPath() string {
-	if filepath.IsAbs(os.Args[0]) {
+	if filepath.IsAbs(os.Args[0]) && !strings.HasPrefix(os.Args[0], "/proc/") {
 		return os.Args[0]
 	}
 	path, err := os.Executable()

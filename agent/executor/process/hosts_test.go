@@ -109,7 +109,7 @@ func TestProcessesWithUsersAndGroupsKeepTheContract(t *testing.T) {
 	executortest.Suite(t, executortest.Subject{Create: func(t *testing.T) executor.Executor {
 		groups := cgroup.Open(uuid.NewString()[:8]) // agents that run at once have their own
 		t.Cleanup(func() { _ = groups.Sweep(func(string) bool { return false }) })
-		x, err := process.New(process.Config{Runner: executortest.RunnerPath(t), Users: users, Groups: groups, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		x, err := process.New(process.Config{Runner: executortest.StaticRunner(t), Users: users, Groups: groups, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
