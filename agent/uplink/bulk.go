@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/cronium/cronium/proto/wire"
 )
 
@@ -15,13 +17,20 @@ const bulkIdle = 10 * time.Second
 // bulk is a session's data connection for calls that carry bytes. There is one while
 // there are such calls, and a little longer.
 type bulk struct {
-	dial func(context.Context) (*wire.Session, error)
+	dial func(context.Context) (dataConn, error)
 
 	mu    sync.Mutex
-	conn  *wire.Session // nil: none
+	conn  dataConn // nil: none
 	users int
 	idle  *time.Timer // closes conn
 	ended bool
+}
+
+// dataConn is what is used of a connection; *wire.Session is one.
+type dataConn interface {
+	Client() *grpc.ClientConn
+	Cause() error
+	Close(cause error)
 }
 
 var (
@@ -30,7 +39,7 @@ var (
 )
 
 // dialWith opens a data connection, unless the session's own ends meanwhile.
-func (u *Uplink) dialWith(ctx context.Context, own *wire.Session) (*wire.Session, error) {
+func (u *Uplink) dialWith(ctx context.Context, own *wire.Session) (dataConn, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
@@ -40,12 +49,16 @@ func (u *Uplink) dialWith(ctx context.Context, own *wire.Session) (*wire.Session
 		case <-ctx.Done():
 		}
 	}()
-	return u.dial(ctx, wire.ALPNData)
+	conn, err := u.dial(ctx, wire.ALPNData)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
 }
 
 // take returns the connection, which it opens if there is none. The caller gives it
 // back.
-func (b *bulk) take(ctx context.Context) (*wire.Session, error) {
+func (b *bulk) take(ctx context.Context) (dataConn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended {

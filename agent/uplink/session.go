@@ -49,7 +49,7 @@ func (u *Uplink) session(ctx context.Context) error {
 		defer close(served)
 		_ = conn.Serve(server)
 	}()
-	b := &bulk{dial: func(ctx context.Context) (*wire.Session, error) { return u.dialWith(ctx, conn) }}
+	b := &bulk{dial: func(ctx context.Context) (dataConn, error) { return u.dialWith(ctx, conn) }}
 	err = u.talk(ctx, &session{Uplink: u, wire: conn, hub: agentv1.NewHubServiceClient(conn.Client()), bulk: b})
 	conn.Close(err)
 	b.end()
