@@ -23,6 +23,10 @@ type Config struct {
 	ConsoleIdle time.Duration // without a key pressed, after which a console ends; default 10 min, at most 15 min
 	ConsoleMax  time.Duration // after which any console ends; default 30 min, at most 8 h
 
+	ArtifactBytes  int64 // most of one artifact; default 256 MiB, at most 10 GiB
+	ArtifactsBytes int64 // most of all artifacts of a run; default 1 GiB, at most 100 GiB
+	ArtifactsCount int   // most artifacts of a run; default 100, at most 1,000
+
 	Admin   Admin     // made at the first start; default: a setup code is printed
 	Version string    // of this build
 	Notice  io.Writer // where the setup code goes; default: nowhere

@@ -9,7 +9,7 @@
 //	                                  │                 │
 //	verbs              schedule   dispatch   probe   fleet   call   console
 //	                                  │      │         │      │
-//	nouns     project identity setting secret variable server job run output runlog release
+//	nouns     project identity setting secret variable server job run output artifact runlog release
 //	                                  │
 //	floor                     postgres   bus   authz
 //
@@ -47,7 +47,8 @@
 // agent that is attached, over its control connection to agentapi, and to call, which
 // looks whether that agent holds that attempt and it runs, and asks variable, secret
 // or output in one transaction with the answer. A call that was sent twice, because an
-// agent or a hub went away in between, is made once.
+// agent or a hub went away in between, is made once. A file is many calls, each with a
+// chunk of it, over the agent's data connection to artifact.
 //
 // hubtest has each walk as a test of the same name.
 package hub

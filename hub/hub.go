@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cronium/cronium/hub/agentapi"
+	"github.com/cronium/cronium/hub/artifact"
 	"github.com/cronium/cronium/hub/bus"
 	"github.com/cronium/cronium/hub/call"
 	"github.com/cronium/cronium/hub/console"
@@ -54,6 +55,7 @@ type Hub struct {
 	fleet     *fleet.Fleet
 	secrets   *secret.Store
 	calls     *call.Calls
+	artifacts *artifact.Store
 	dispatch  *dispatch.Dispatch
 	servers   *server.Store
 	probe     *probe.Prober
@@ -158,7 +160,12 @@ func (h *Hub) wire(ctx context.Context) error {
 	h.probe = probe.New(probe.Config{Servers: h.servers, Fleet: h.fleet, Log: c.Log})
 	variables, outputs := variable.New(h.db), output.New(h.db)
 	h.secrets = secret.NewStore(h.db, keys, c.Log)
-	h.calls = call.New(call.Deps{DB: h.db, Runs: h.runs, Variables: variables, Secrets: h.secrets, Outputs: outputs, Jobs: orders,
+	if h.artifacts, err = artifact.New(h.db, artifact.Config{
+		Limits: artifact.Limits{Artifact: c.ArtifactBytes, Run: c.ArtifactsBytes, Count: c.ArtifactsCount}, Log: c.Log,
+	}); err != nil {
+		return err
+	}
+	h.calls = call.New(call.Deps{DB: h.db, Runs: h.runs, Variables: variables, Secrets: h.secrets, Outputs: outputs, Artifacts: h.artifacts, Jobs: orders,
 		Changed: func(run uuid.UUID) { h.bell.Ring("run:" + run.String()) }, Log: c.Log})
 	h.agents = agentapi.New(agentapi.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Servers: h.servers, Calls: h.calls, Version: c.Version,
 		Downloads: release.In(c.Downloads), Now: c.Now, Log: c.Log})
@@ -173,7 +180,7 @@ func (h *Hub) wire(ctx context.Context) error {
 		AgentsAddress: h.agentsAddress(), JobSchema: definition.Schema(), Now: c.Now, Log: c.Log,
 	}, httpapi.Deps{
 		DB: h.db, Bell: h.bell, Identity: h.identity, Projects: projects, Jobs: jobs, Runs: h.runs, Schedules: h.schedules,
-		Logs: logs, Hosts: h.fleet, Servers: h.servers, Probe: h.probe, Variables: variables, Secrets: h.secrets, Outputs: outputs, Consoles: h.consoles, Orders: orders,
+		Logs: logs, Hosts: h.fleet, Servers: h.servers, Probe: h.probe, Variables: variables, Secrets: h.secrets, Outputs: outputs, Artifacts: h.artifacts, Consoles: h.consoles, Orders: orders,
 		Downloads: release.In(c.Downloads), Dashboard: web.Handler(),
 	})
 	if err != nil {
@@ -235,7 +242,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	cancel, _ := h.bell.Subscribe("cancel")
 	agents, _ := h.bell.Subscribe("agents")
 	loops := []func(context.Context) error{
-		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.servers.Run, h.probe.Run, h.secrets.Run, h.calls.Run, h.consoles.Run, h.serveHTTP,
+		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.servers.Run, h.probe.Run, h.secrets.Run, h.calls.Run, h.artifacts.Run, h.consoles.Run, h.serveHTTP,
 		func(ctx context.Context) error { return h.fleet.Run(ctx, agents) },
 		func(ctx context.Context) error { return h.dispatch.Run(ctx, queue, cancel) },
 		func(ctx context.Context) error { return h.agents.Serve(ctx, h.dialIn) },

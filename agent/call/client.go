@@ -12,23 +12,40 @@ import (
 // Main is `cronium-runner call`: it makes the one call that args name (see package
 // callargs) on a socket and returns the code to exit with.
 func Main(args []string, socket string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return callargs.Main(args, stdin, stdout, stderr, func(line []byte) ([]byte, error) { return ask(socket, line) })
+	c := client{socket: socket}
+	defer c.close()
+	return callargs.Main(args, stdin, stdout, stderr, c.ask)
+}
+
+// client is a connection to the runner, from the first request on.
+type client struct {
+	socket string
+	conn   net.Conn
+	lines  *bufio.Reader
 }
 
 // ask sends one line and reads one.
-func ask(socket string, line []byte) ([]byte, error) {
-	if socket == "" {
+func (c *client) ask(line []byte) ([]byte, error) {
+	if c.socket == "" {
 		return nil, callargs.ErrNotInARun.With("CRONIUM_SOCKET is not set")
 	}
-	conn, err := (&net.Dialer{}).Dial("unix", socket)
-	if err != nil {
-		return nil, callargs.ErrRunnerUnreachable.With("%v", err)
+	if c.conn == nil {
+		conn, err := (&net.Dialer{}).Dial("unix", c.socket)
+		if err != nil {
+			return nil, callargs.ErrRunnerUnreachable.With("%v", err)
+		}
+		c.conn, c.lines = conn, bufio.NewReader(conn)
 	}
-	defer func() { _ = conn.Close() }()
-	_, writeErr := conn.Write(line)
-	text, err := bufio.NewReader(conn).ReadBytes('\n') // also after a failed write: it may say why
+	_, writeErr := c.conn.Write(line)
+	text, err := c.lines.ReadBytes('\n') // also after a failed write: it may say why
 	if err != nil {
 		return nil, callargs.ErrRunnerUnreachable.With("%v", errors.Join(writeErr, err))
 	}
 	return text, nil
+}
+
+func (c *client) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+	}
 }

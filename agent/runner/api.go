@@ -75,10 +75,10 @@ func (a *api) environment() []string {
 }
 
 // ownPath is where this program is, as it was started: what it resolves to may be
-// out of the script's reach. On a server it is started by a name that means another
-// program to each process.
+// out of the script's reach. On a server the resident has started it as itself, by a
+// name that is another program in every other process.
 func ownPath() string {
-	if filepath.IsAbs(os.Args[0]) && !strings.HasPrefix(os.Args[0], "/proc/self/") {
+	if filepath.IsAbs(os.Args[0]) && !strings.HasPrefix(os.Args[0], "/proc/") {
 		return os.Args[0]
 	}
 	path, err := os.Executable()

@@ -18,7 +18,9 @@ import (
 const (
 	// maxCalls of scripts are on their way at once. The hub serves 64 calls of any
 	// kind on a connection.
-	maxCalls  = 32
+	maxCalls = 32
+	// maxBulky of them carry the bytes of artifacts; each has a chunk in memory.
+	maxBulky  = 4
 	callPause = 250 * time.Millisecond // before a call is repeated
 )
 
@@ -26,23 +28,27 @@ const (
 // the hub could not be asked, until ctx ends. The hub does once what it is asked
 // twice.
 func (u *Uplink) RuntimeCall(ctx context.Context, attempt journal.Ref, c *runnerv1.Call) *runnerv1.Answer {
+	places := u.calls
+	if call.Bulky(c.GetName()) {
+		places = u.bulky
+	}
 	select {
-	case u.calls <- struct{}{}:
-		defer func() { <-u.calls }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 	case <-ctx.Done():
-		return refusal(call.ErrUnreachable.With("%d calls of scripts on this host wait for it", maxCalls))
+		return refusal(call.ErrUnreachable.With("%d calls of scripts on this host wait for it", cap(places)))
 	}
 	for last := ErrUnreachable.With("there is no connection"); ; {
 		s, err := u.current(ctx)
 		if err != nil {
 			return refusal(call.ErrUnreachable.With("%s", last.Detail))
 		}
-		out, err := s.hub.RuntimeCall(ctx, &agentv1.RuntimeCallRequest{Ref: ref(attempt), Id: c.GetId(), Name: c.GetName(), ArgsJson: c.GetArgsJson()})
+		out, err := s.runtimeCall(ctx, &agentv1.RuntimeCallRequest{Ref: ref(attempt), Id: c.GetId(), Name: c.GetName(), ArgsJson: c.GetArgsJson()})
 		if err == nil {
 			return answerOf(out)
 		}
 		p, final := hopeless(err)
-		if final {
+		if final && u.isCurrent(s) {
 			return refusal(p)
 		}
 		last = p
@@ -50,6 +56,20 @@ func (u *Uplink) RuntimeCall(ctx context.Context, attempt journal.Ref, c *runner
 			return refusal(call.ErrUnreachable.With("%s", last.Detail))
 		}
 	}
+}
+
+// runtimeCall makes a call on the connection that is for it: bytes must not stand in
+// the way of heartbeats and orders.
+func (s *session) runtimeCall(ctx context.Context, in *agentv1.RuntimeCallRequest) (*agentv1.RuntimeCallResponse, error) {
+	if !call.Bulky(in.GetName()) {
+		return s.hub.RuntimeCall(ctx, in)
+	}
+	conn, err := s.bulk.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.bulk.give()
+	return agentv1.NewHubDataServiceClient(conn.Client()).RuntimeCall(wire.WithEpoch(ctx, s.epoch), in)
 }
 
 // hopeless reports whether the hub has refused a call for good, and what it said.

@@ -28,6 +28,7 @@ type session struct {
 	wire  *wire.Session
 	hub   agentv1.HubServiceClient
 	epoch int64
+	bulk  *bulk
 }
 
 // session leads one connection from dial to end.
@@ -48,8 +49,10 @@ func (u *Uplink) session(ctx context.Context) error {
 		defer close(served)
 		_ = conn.Serve(server)
 	}()
-	err = u.talk(ctx, &session{Uplink: u, wire: conn, hub: agentv1.NewHubServiceClient(conn.Client())})
+	b := &bulk{dial: func(ctx context.Context) (dataConn, error) { return u.dialWith(ctx, conn) }}
+	err = u.talk(ctx, &session{Uplink: u, wire: conn, hub: agentv1.NewHubServiceClient(conn.Client()), bulk: b})
 	conn.Close(err)
+	b.end()
 	server.Stop()
 	<-served
 	return err

@@ -54,6 +54,7 @@ type Uplink struct {
 	bootID string
 	facts  *agentv1.Facts
 	calls  chan struct{} // places for calls of scripts
+	bulky  chan struct{} // places for those that carry bytes
 
 	mu     sync.Mutex
 	status Status
@@ -82,7 +83,7 @@ func New(cfg Config) *Uplink {
 	if cfg.Upgrades == nil {
 		cfg.Upgrades = noUpgrades{}
 	}
-	return &Uplink{cfg: cfg, bootID: uuid.NewString(), calls: make(chan struct{}, maxCalls), change: make(chan struct{}), status: Status{Since: cfg.Now()}}
+	return &Uplink{cfg: cfg, bootID: uuid.NewString(), calls: make(chan struct{}, maxCalls), bulky: make(chan struct{}, maxBulky), change: make(chan struct{}), status: Status{Since: cfg.Now()}}
 }
 
 // pause is full jitter: many agents that lose their hub at once come back spread.
@@ -191,6 +192,14 @@ func (u *Uplink) current(ctx context.Context) (*session, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// isCurrent reports whether a session is the one that there is. What is said to an
+// older one may be about its age only.
+func (u *Uplink) isCurrent(s *session) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.live == s
 }
 
 // dial opens a connection for one of the protocols.

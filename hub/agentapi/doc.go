@@ -14,7 +14,7 @@
 //	cronium-enrol/1   Enrol, for half a minute
 //	cronium-renew/1   Renew, for half a minute
 //	cronium-agent/1   Hello first, then Heartbeat, Accept, Report, Credentials, RuntimeCall, Renew
-//	cronium-data/1    Upload and Download, with the epoch that Hello answered
+//	cronium-data/1    Upload, Download and RuntimeCall, with the epoch that Hello answered
 //
 // It promises:
 //   - what is answered is committed: an agent may forget a result or a piece of

@@ -27,7 +27,10 @@ var allowed = map[string][]string{
 		agentv1.HubService_Credentials_FullMethodName,
 		agentv1.HubService_RuntimeCall_FullMethodName,
 	},
-	wire.ALPNData: {agentv1.HubDataService_Upload_FullMethodName, agentv1.HubDataService_Download_FullMethodName},
+	wire.ALPNData: {
+		agentv1.HubDataService_Upload_FullMethodName, agentv1.HubDataService_Download_FullMethodName,
+		agentv1.HubDataService_RuntimeCall_FullMethodName,
+	},
 }
 
 func (d *Door) unary(ctx context.Context, in any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (out any, err error) {

@@ -23,12 +23,40 @@ const (
 	maxName = 64
 )
 
-// runtimeCall answers a script. What the script did wrong is in the answer; an error
-// is about the agent or about us.
+// runtimeCall answers a script, after Hello.
 func (s *session) runtimeCall(ctx context.Context, in *agentv1.RuntimeCallRequest) (*agentv1.RuntimeCallResponse, error) {
 	if _, err := s.begun(); err != nil {
 		return nil, err
 	}
+	return s.answer(ctx, in)
+}
+
+// RuntimeCall answers a script, with the epoch of Hello. Of one connection it answers
+// four at a time, because each has a chunk in memory.
+func (h data) RuntimeCall(ctx context.Context, in *agentv1.RuntimeCallRequest) (*agentv1.RuntimeCallResponse, error) {
+	s, err := h.d.of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	epoch, ok := wire.EpochFrom(ctx)
+	if !ok {
+		return nil, ErrHelloFirst.With("a call names the epoch of its session")
+	}
+	if err := h.d.config.Fleet.CheckEpoch(ctx, s.agent, epoch); err != nil {
+		return nil, err
+	}
+	select {
+	case s.bulky <- struct{}{}:
+		defer func() { <-s.bulky }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	return s.answer(ctx, in)
+}
+
+// answer asks hub/call. What the script did wrong is in the answer; an error is about
+// the agent or about us.
+func (s *session) answer(ctx context.Context, in *agentv1.RuntimeCallRequest) (*agentv1.RuntimeCallResponse, error) {
 	ref, err := toRef(in.GetRef())
 	if err != nil {
 		return nil, err

@@ -120,3 +120,29 @@ func TestAnAgentThatAsksForTheAttemptsOfOthersIsCutOff(t *testing.T) {
 		t.Errorf("arguments that are no JSON: %v, %v", out, err)
 	}
 }
+
+// Bytes of artifacts come on the data connection, from who has said Hello on the other.
+func TestACallWithBytesComesOnTheDataConnection(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(t, "a")
+	ref := running(t, w, a)
+	conn := w.dial(t, a.identity, wire.ALPNData)
+	data := agentv1.NewHubDataServiceClient(conn.Client())
+	ask := func(epoch int64, ref *agentv1.AttemptRef) (*agentv1.RuntimeCallResponse, error) {
+		return data.RuntimeCall(wire.WithEpoch(t.Context(), epoch), &agentv1.RuntimeCallRequest{Ref: ref, Id: 7, Name: "artifact.list", ArgsJson: []byte(`{}`)})
+	}
+	if out, err := ask(a.hello.GetEpoch(), ref); err != nil || string(out.GetValueJson()) != "[]" {
+		t.Errorf("the artifacts are %v, %v", out, err)
+	}
+	if _, err := ask(a.hello.GetEpoch()+1, ref); err == nil || wire.Problem(err) == nil {
+		t.Errorf("with another session's epoch: %v", err)
+	}
+	if _, err := data.RuntimeCall(t.Context(), &agentv1.RuntimeCallRequest{Ref: ref, Id: 8, Name: "artifact.list", ArgsJson: []byte(`{}`)}); err == nil {
+		t.Error("a call without an epoch was answered")
+	}
+	foreign := proto.Clone(ref).(*agentv1.AttemptRef)
+	foreign.RunId = uuid.NewString()
+	if out, err := ask(a.hello.GetEpoch(), foreign); err != nil || out.GetProblem().GetCode() != "attempt_not_running" {
+		t.Errorf("for another run: %v, %v", out, err)
+	}
+}

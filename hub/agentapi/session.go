@@ -27,6 +27,7 @@ type session struct {
 	silence  *time.Timer
 	strikes  atomic.Int32
 	uploads  chan struct{} // places for streams
+	bulky    chan struct{} // places for calls that carry bytes
 	accepts  *batcher[run.Ref, run.Decision]
 	starts   *batcher[run.StartMark, run.Answer]
 	finishes *batcher[run.Result, run.Answer]
@@ -40,6 +41,7 @@ const (
 	helloWait  = 15 * time.Second
 	maxStrikes = 3
 	maxUploads = 4
+	maxBulky   = 4
 )
 
 func (d *Door) newSession(ws *wire.Session) (*session, error) {
@@ -57,7 +59,7 @@ func (d *Door) newSession(ws *wire.Session) (*session, error) {
 		return nil, err
 	}
 	s.log = s.log.With("agent", s.agent)
-	s.uploads = make(chan struct{}, maxUploads)
+	s.uploads, s.bulky = make(chan struct{}, maxUploads), make(chan struct{}, maxBulky)
 	if ws.ALPN() == wire.ALPNAgent {
 		s.prepareControl()
 	}

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/cronium/cronium/hub/agentapi"
+	"github.com/cronium/cronium/hub/artifact"
 	"github.com/cronium/cronium/hub/authz"
 	"github.com/cronium/cronium/hub/call"
 	"github.com/cronium/cronium/hub/dispatch"
@@ -129,8 +130,12 @@ func (w *world) CheckImage(context.Context, uuid.UUID, string) error { return ni
 
 // calls is hub/call on the world's database.
 func (w *world) calls(log *slog.Logger) *call.Calls {
+	artifacts, err := artifact.New(w.db, artifact.Config{})
+	if err != nil {
+		panic(err) // the defaults are right
+	}
 	return call.New(call.Deps{DB: w.db, Runs: w.runs, Variables: variable.New(w.db), Secrets: secret.NewStore(w.db, w.keys, log),
-		Outputs: output.New(w.db), Jobs: w, Changed: func(uuid.UUID) {}, Log: log})
+		Outputs: output.New(w.db), Artifacts: artifacts, Jobs: w, Changed: func(uuid.UUID) {}, Log: log})
 }
 
 // DeclaredSecrets is the job's side of calls.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/cronium/cronium/hub/artifact"
 	"github.com/cronium/cronium/hub/call/internal/db"
 	"github.com/cronium/cronium/hub/output"
 	"github.com/cronium/cronium/hub/postgres"
@@ -47,6 +48,7 @@ type Deps struct {
 	Variables *variable.Store
 	Secrets   *secret.Store
 	Outputs   *output.Store
+	Artifacts *artifact.Store
 	Jobs      Jobs
 	// Changed is told, after the commit, that a run said something new of itself. It
 	// must not block.
@@ -89,6 +91,13 @@ var kinds = map[string]kind{
 	"output.update":            {writes: true, tells: true, answer: (*ask).outputUpdate},
 	"condition.set":            {writes: true, tells: true, answer: (*ask).conditionSet},
 	"progress.set":             {tells: true, answer: (*ask).progressSet}, // the same again is the same
+	"artifact.begin":           {writes: true, answer: (*ask).artifactBegin},
+	"artifact.write":           {answer: (*ask).artifactWrite}, // as before
+	"artifact.commit":          {writes: true, tells: true, answer: (*ask).artifactCommit},
+	"artifact.drop":            {answer: (*ask).artifactDrop}, // as before
+	"artifact.list":            {answer: (*ask).artifactList},
+	"artifact.open":            {answer: (*ask).artifactOpen},
+	"artifact.read":            {answer: (*ask).artifactRead},
 }
 
 // Answer answers one call of an attempt that the agent holds, with a value in

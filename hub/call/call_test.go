@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
+	"github.com/cronium/cronium/hub/artifact"
 	"github.com/cronium/cronium/hub/output"
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/pgtest"
@@ -45,8 +46,12 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
+	artifacts, err := artifact.New(w.pg, artifact.Config{Limits: artifact.Limits{Artifact: 2 << 20, Run: 3 << 20, Count: 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.Calls = New(Deps{DB: w.pg, Runs: run.New(w.pg, run.Config{}), Variables: variable.New(w.pg), Secrets: secret.NewStore(w.pg, keys, log),
-		Outputs: output.New(w.pg), Jobs: w, Changed: func(id uuid.UUID) { w.changed <- id }, Log: log})
+		Outputs: output.New(w.pg), Artifacts: artifacts, Jobs: w, Changed: func(id uuid.UUID) { w.changed <- id }, Log: log})
 	if _, err := w.pg.Pool.Exec(context.Background(), "insert into projects (id, slug, name) values ($1, 'default', 'Default')", w.project); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Package call answers what scripts ask for while they run: variables, secrets,
-// their run's output, condition and progress.
+// artifacts, their run's output, condition and progress.
 //
-//	script ─▶ runner ─▶ agent ─▶ agentapi ─▶ call ─▶ variable, secret, output
+//	script ─▶ runner ─▶ agent ─▶ agentapi ─▶ call ─▶ variable, secret, output, artifact
 //
 // It promises:
 //   - Only a live attempt is answered: one that run says this agent holds, under this
@@ -11,6 +11,7 @@
 //     within ten minutes gets that answer.
 //   - A script reaches the variables of its project, and those secrets of it that the
 //     version of the job that it runs declares. Every reading of a secret is noted.
+//     It puts artifacts of its own run, and reads those of every run of its project.
 //   - What a script did wrong is a problem that it is told; an error is ours, and the
 //     call may be asked again.
 //

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
+	"github.com/cronium/cronium/hub/artifact"
 	"github.com/cronium/cronium/hub/authz"
 	"github.com/cronium/cronium/hub/console"
 	"github.com/cronium/cronium/hub/fleet"
@@ -73,6 +74,7 @@ type Deps struct {
 	Variables *variable.Store
 	Secrets   *secret.Store
 	Outputs   *outputs.Store
+	Artifacts *artifact.Store
 	Consoles  *console.Console
 	Orders    Orders
 	Downloads *release.Dir // programs of agents
@@ -108,6 +110,7 @@ type API struct {
 	variables *variable.Store
 	secrets   *secret.Store
 	outputs   *outputs.Store
+	artifacts *artifact.Store
 	consoles  *console.Console
 	dashboard http.Handler
 	orders    Orders
@@ -140,7 +143,7 @@ func New(c Config, d Deps) (*API, error) {
 	a := &API{
 		db: d.DB, bell: d.Bell, identity: d.Identity, projects: d.Projects, jobs: d.Jobs, runs: d.Runs, schedules: d.Schedules,
 		logs: d.Logs, hosts: d.Hosts, servers: d.Servers, probe: d.Probe, downloads: d.Downloads, variables: d.Variables, secrets: d.Secrets,
-		outputs: d.Outputs, consoles: d.Consoles, dashboard: d.Dashboard, orders: d.Orders,
+		outputs: d.Outputs, artifacts: d.Artifacts, consoles: d.Consoles, dashboard: d.Dashboard, orders: d.Orders,
 		cfg: c, now: c.Now, log: c.Log, router: chi.NewRouter(), origins: http.NewCrossOriginProtection(), closing: make(chan struct{}),
 	}
 	if a.downloads == nil {

@@ -57,9 +57,28 @@ type Run struct {
 	Condition   *bool           `json:"condition,omitempty" doc:"What the script has set it to"`
 	Progress    *RunProgress    `json:"progress,omitempty"`
 
+	Artifacts *ArtifactTotal `json:"artifacts,omitempty" doc:"Missing: it keeps none"`
+
 	Attempts    []Attempt `json:"attempts"`
 	Timeline    []Moment  `json:"timeline"`
 	MaxAttempts int       `json:"max_attempts"`
+}
+
+// ArtifactTotal says what a run keeps in all; the list is at …/artifacts.
+type ArtifactTotal struct {
+	Count  int       `json:"count"`
+	Bytes  int64     `json:"bytes"`
+	MadeAt time.Time `json:"made_at" doc:"Of the newest: another time, another list"`
+}
+
+// Artifact is a file that a run keeps.
+type Artifact struct {
+	Name        string    `json:"name" example:"report.pdf"`
+	Size        int64     `json:"size" doc:"Bytes"`
+	SHA256      string    `json:"sha256" doc:"Hexadecimal"`
+	ContentType string    `json:"content_type" doc:"What the ending of the name says" example:"application/pdf"`
+	Attempt     int       `json:"attempt" doc:"Which has put it"`
+	MadeAt      time.Time `json:"made_at"`
 }
 
 // Attempt is one try of a run on one host.

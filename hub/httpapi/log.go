@@ -157,6 +157,11 @@ type patient struct {
 	moved time.Time
 }
 
+func (p *patient) WriteHeader(status int) {
+	p.begun = true
+	p.ResponseWriter.WriteHeader(status)
+}
+
 func (p *patient) Write(b []byte) (int, error) {
 	p.begun = true
 	if now := p.api.now(); now.Sub(p.moved) > time.Second {

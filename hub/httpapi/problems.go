@@ -19,6 +19,8 @@ var (
 		"Unsupported media type", "Send the body as application/json.")
 	ErrBodyTooLarge = problem.New("body_too_large", http.StatusRequestEntityTooLarge,
 		"Body too large", "Send less.")
+	ErrRange = problem.New("range_not_satisfiable", http.StatusRequestedRangeNotSatisfiable,
+		"There is nothing in that range", "Ask for bytes that there are, or for all of them.")
 	ErrBodyUnreadable = problem.New("body_unreadable", http.StatusBadRequest,
 		"Body could not be read", "Send the request again.")
 	ErrMalformedJSON = problem.New("malformed_json", http.StatusBadRequest,

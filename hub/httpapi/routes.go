@@ -105,6 +105,8 @@ func (a *API) runRoutes() []*route {
 		within("GET", "/runs/{run}/log", authz.RunRead, doc{"getRunLog", "runs", "Read a window of a log, by line", 0}, handle(a.getRunLog)),
 		within("GET", "/runs/{run}/output", authz.RunRead, doc{"getRunOutput", "runs", "Read the output of a run: the JSON that its script has set", 0}, handle(a.getRunOutput)),
 		a.rawLogRoute(),
+		within("GET", "/runs/{run}/artifacts", authz.RunRead, doc{"listRunArtifacts", "runs", "List the artifacts of a run, by name", 0}, handle(a.listArtifacts)),
+		a.artifactRoute(),
 	}
 }
 

@@ -118,6 +118,13 @@ func (a *API) showSaid(ctx context.Context, id uuid.UUID, shown *Run) error {
 	if p := said.Progress; p != nil {
 		shown.Progress = &RunProgress{Fraction: p.Fraction, Text: p.Text, At: p.At}
 	}
+	total, err := a.artifacts.Total(ctx, id)
+	if err != nil {
+		return err
+	}
+	if total.Count > 0 {
+		shown.Artifacts = &ArtifactTotal{Count: total.Count, Bytes: total.Bytes, MadeAt: total.MadeAt.UTC()}
+	}
 	return nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.uber.org/goleak"
 
+	"github.com/cronium/cronium/hub/artifact"
 	"github.com/cronium/cronium/hub/authz"
 	"github.com/cronium/cronium/hub/bus"
 	"github.com/cronium/cronium/hub/console"
@@ -69,6 +70,7 @@ type world struct {
 	variables *variable.Store
 	secrets   *secret.Store
 	outputs   *output.Store
+	artifacts *artifact.Store
 	api       *httpapi.API
 	url       string
 	downloads string          // a directory, empty at first
@@ -100,6 +102,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	w.jobs = job.New(w.db, time.Now)
 	w.servers = server.New(w.db, server.Config{Sealer: keys, Instance: instance.ID, Jobs: w.jobs.OnServer})
 	w.variables, w.secrets, w.outputs = variable.New(w.db), secret.NewStore(w.db, keys, slog.New(slog.DiscardHandler)), output.New(w.db)
+	w.artifacts = must(artifact.New(w.db, artifact.Config{}))
 	about := facts{w.jobs, keys}
 	w.schedules = schedule.New(w.db, w.runs, about, schedule.Config{})
 	config := httpapi.Config{
@@ -113,7 +116,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 		DB: w.db, Bell: w.bell, Identity: w.identity, Projects: w.projects, Jobs: w.jobs, Runs: w.runs, Schedules: w.schedules,
 		Logs: w.logs, Hosts: w.fleet, Servers: w.servers, Probe: probe.New(probe.Config{Servers: w.servers, Fleet: w.fleet}), Orders: about,
 		Downloads: release.In(w.downloads),
-		Variables: w.variables, Secrets: w.secrets, Outputs: w.outputs,
+		Variables: w.variables, Secrets: w.secrets, Outputs: w.outputs, Artifacts: w.artifacts,
 		Consoles:  must(console.New(w.db, console.Config{Hosts: w.fleet, People: w.identity})),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) }),
 	}))

@@ -3,7 +3,9 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -119,7 +121,11 @@ func TestEveryRequestIsOneThatTheAPIDescribes(t *testing.T) {
 			_, err := c.Log(ctx, "p", "r", client.LogWindow{Attempt: 1, From: 5, Limit: 9})
 			return err
 		},
-		"raw":            func(c *client.Client) error { return c.RawLog(ctx, "p", "r", 2, "stdout", io.Discard) },
+		"raw":       func(c *client.Client) error { return c.RawLog(ctx, "p", "r", 2, "stdout", io.Discard) },
+		"artifacts": func(c *client.Client) error { _, err := c.Artifacts(ctx, "p", "r"); return err },
+		"artifact": func(c *client.Client) error {
+			return c.Artifact(ctx, "p", "r", client.Artifact{Name: "a b", SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte("{}")))}, io.Discard)
+		},
 		"hosts":          func(c *client.Client) error { _, err := c.Hosts(ctx, "p"); return err },
 		"host":           func(c *client.Client) error { _, err := c.Host(ctx, "p", "h"); return err },
 		"unhost":         func(c *client.Client) error { return c.RevokeHost(ctx, "p", "h") },
@@ -267,6 +273,7 @@ func TestTheTypesHaveTheFieldsOfTheAPI(t *testing.T) {
 		"Console": client.Console{}, "ConsoleTicket": client.ConsoleTicket{},
 		"PreviewRequest": client.PreviewRequest{}, "Preview": client.Preview{}, "PreviewTime": client.PreviewTime{},
 		"ProjectSettings": client.ProjectSettings{}, "Stage": client.Stage{},
+		"Artifact": client.Artifact{}, "ArtifactTotal": client.ArtifactTotal{},
 	}
 	for name, value := range types {
 		schema, ok := doc.Components.Schemas[name]

@@ -15,6 +15,8 @@ var (
 		"Not an answer of a Cronium hub", "Check the address, and the proxy in front of the hub.")
 	ErrRedirected = problem.New("redirected", http.StatusBadGateway,
 		"The hub's address redirects", "Use the final address.")
+	ErrDamaged = problem.New("artifact_damaged", http.StatusBadGateway,
+		"Artifact is not what the run has put", "Download it again; it was replaced meanwhile, or something changes the bytes on their way.")
 	ErrInvalidURL = problem.New("invalid_url", http.StatusBadRequest,
 		"Invalid address of a hub", "Write it like https://cronium.example.com or http://127.0.0.1:8420.")
 )

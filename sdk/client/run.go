@@ -85,6 +85,8 @@ type Run struct {
 	Condition   *bool           `json:"condition,omitempty"` // what the script has set it to
 	Progress    *RunProgress    `json:"progress,omitempty"`
 
+	Artifacts *ArtifactTotal `json:"artifacts,omitempty"` // nil: it keeps none
+
 	Attempts    []Attempt `json:"attempts"`
 	Timeline    []Moment  `json:"timeline"`
 	MaxAttempts int       `json:"max_attempts"`

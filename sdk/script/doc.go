@@ -6,9 +6,9 @@
 //	node     NODE_OPTIONS  preload.cjs makes it a global, for CommonJS and ESM
 //	bash     BASH_ENV      cronium.bash defines it as a function
 //
-// All three speak the runtime API over the runner's unix socket, bash by way of
-// `cronium-runner call` (package callargs), and make the same requests: that is
-// what testdata/golden.txt holds them to.
+// All three speak the runtime API over the runner's unix socket, and make the same
+// requests: that is what testdata/golden.txt holds them to. Bash does it by way of
+// `cronium-runner call` (package callargs); so do all three when a file is moved.
 //
 // Promises:
 //   - A script that does not use the name pays for defining it only: nothing is

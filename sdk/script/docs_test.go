@@ -2,6 +2,7 @@ package script_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -64,6 +65,59 @@ func TestTheTableOfThePageIsComplete(t *testing.T) {
 		for name := range strings.Lines(got.out) {
 			if name = strings.TrimSpace(name); !strings.Contains(string(page), "`"+name) {
 				t.Errorf("the page does not know `%s`", name)
+			}
+		}
+	}
+}
+
+// Every example in shell of the page for everybody else runs too.
+func TestTheExamplesOfTheAPIPageRun(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/runtime-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	if len(found) != 2 {
+		t.Fatalf("%d examples", len(found))
+	}
+	m := newMemory(t)
+	m.secrets["DB_PASSWORD"] = "s3cret"
+	h := newHost(t, m.answer)
+	if err := os.WriteFile(filepath.Join(h.dir, "report.pdf"), []byte("%PDF of some bytes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	delete(h.env, "BASH_ENV")
+	for _, f := range found {
+		if got := h.run("bash", "set -eu\n"+f[1]); got.code != 0 || got.err != "" {
+			t.Errorf("%s\nended with %d: %s", f[1], got.code, got.err)
+		}
+	}
+	if string(m.artifacts["report.pdf"]) != "%PDF of some bytes" {
+		t.Errorf("the artifacts are %q", m.artifacts)
+	}
+	if copied, err := os.ReadFile(filepath.Join(h.dir, "copy.pdf")); err != nil || string(copied) != "%PDF of some bytes" {
+		t.Errorf("the copy is %q, %v", copied, err)
+	}
+}
+
+// The two pages lead to one another, and the one has every call that the other needs.
+func TestThePagesKnowEachOther(t *testing.T) {
+	t.Parallel()
+	for page, other := range map[string]string{"scripts.md": "](runtime-api.md)", "runtime-api.md": "](scripts.md)"} {
+		text, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), other) {
+			t.Errorf("%s has no %s", page, other)
+		}
+		if page != "runtime-api.md" {
+			continue
+		}
+		for _, e := range readGolden(t) {
+			if call := "| `" + readRequest(t, []byte(e.request)).Call + "` |"; !strings.Contains(string(text), call) {
+				t.Errorf("%s does not have %s", page, call)
 			}
 		}
 	}

@@ -190,5 +190,5 @@ assert facts.keys() == vars(cronium.run).keys(), facts
 error = {n.target.id for n in classes["Error"].body if isinstance(n, ast.AnnAssign)}
 assert error == set(vars(cronium.Error("a", "b"))), error
 print(len(functions))
-`, "12\n")
+`, "15\n")
 }

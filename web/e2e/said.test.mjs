@@ -106,3 +106,26 @@ until [ "$("$CRONIUM_RUNNER" call variable.get '{"name":"${name}_end"}')" = true
   await accessible(page, 'a run with an output');
   page.clean();
 });
+
+test('a run shows the files that it keeps, and each is downloaded', async () => {
+  await define(
+    page,
+    job,
+    `printf 'name,rows\\nusers,3\\n' >f; cronium artifact put 'report ü #1.csv' f; : >e; cronium artifact put empty e`,
+  );
+  const run = await finish(page, job);
+  await page.goto(`${at.url}/runs/${run}`);
+  await page.getByText('2 artifacts').waitFor();
+  const row = page.getByRole('row').filter({ hasText: 'report ü #1.csv' });
+  await row.getByText('18 B').waitFor();
+  await accessible(page, 'a run with artifacts');
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    row.getByRole('link', { name: 'report ü #1.csv' }).click(),
+  ]);
+  assert.equal(download.suggestedFilename(), 'report ü #1.csv');
+  const chunks = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk);
+  assert.equal(Buffer.concat(chunks).toString(), 'name,rows\nusers,3\n');
+  page.clean();
+});

@@ -427,6 +427,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/runs/{run}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the artifacts of a run, by name
+         * @description Needs run:read.
+         */
+        get: operations["listRunArtifacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/runs/{run}/artifacts/{artifact}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an artifact by its name; Range is understood, the ETag is the SHA-256
+         * @description Needs run:read.
+         */
+        get: operations["getRunArtifact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/runs/{run}/cancel": {
         parameters: {
             query?: never;
@@ -949,6 +989,40 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Artifact: {
+            /**
+             * Format: int64
+             * @description Which has put it
+             */
+            attempt: number;
+            /**
+             * @description What the ending of the name says
+             * @example application/pdf
+             */
+            content_type: string;
+            /** Format: date-time */
+            made_at: string;
+            /** @example report.pdf */
+            name: string;
+            /** @description Hexadecimal */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description Bytes
+             */
+            size: number;
+        };
+        ArtifactTotal: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            count: number;
+            /**
+             * Format: date-time
+             * @description Of the newest: another time, another list
+             */
+            made_at: string;
+        };
         Attempt: {
             /** Format: date-time */
             accepted_at?: string;
@@ -1538,6 +1612,12 @@ export interface components {
             /** @description PEM, as ssh-keygen writes it */
             private_key?: string;
         };
+        PageArtifact: {
+            /** @description Never null */
+            items: components["schemas"]["Artifact"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
         PageConsole: {
             /** @description Never null */
             items: components["schemas"]["Console"][];
@@ -1668,6 +1748,8 @@ export interface components {
             credential: components["schemas"]["Opener"];
         };
         Run: {
+            /** @description Missing: it keeps none */
+            artifacts?: components["schemas"]["ArtifactTotal"];
             /** Format: int64 */
             attempt: number;
             attempts: components["schemas"]["Attempt"][];
@@ -2876,6 +2958,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRunArtifacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageArtifact"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRunArtifact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description Error */

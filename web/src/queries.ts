@@ -10,6 +10,7 @@ import { useCallback } from 'react';
 import { at, call, del, get, getText, post, Problem, query } from './request';
 import { useTopic } from './socket';
 import type {
+  Artifact,
   Fire,
   Host,
   InputValue,
@@ -175,6 +176,17 @@ export function useRunOutput(id: string, since: string) {
   return useQuery({
     queryKey: ['output', project, id, since],
     queryFn: ({ signal }) => getText(at('projects', project, 'runs', id, 'output'), signal),
+    placeholderData: (old) => old,
+    staleTime: Infinity,
+  });
+}
+
+/** What a run keeps; `since` is when the newest was made. */
+export function useArtifacts(id: string, since: string) {
+  const project = useProject();
+  return useQuery({
+    queryKey: ['artifacts', project, id, since],
+    queryFn: ({ signal }) => get<Page<Artifact>>(at('projects', project, 'runs', id, 'artifacts'), signal),
     placeholderData: (old) => old,
     staleTime: Infinity,
   });

@@ -30,6 +30,7 @@ export type StripRun = S['JobRun'];
 export type Run = S['Run'];
 export type RunSummary = S['RunSummary'];
 export type RunState = Run['state'];
+export type Artifact = S['Artifact'];
 export type Attempt = S['Attempt'];
 export type Schedule = S['Schedule'];
 export type Fire = S['Fire'];

@@ -79,6 +79,7 @@ func Suite(t *testing.T, subject Subject) {
 		"AScriptUsesTheAPIOfItsRun":             s.scriptCalls,
 		"ACallWaitsForTheNextAgent":             s.callWaitsForTheNextAgent,
 		"CallsEndWithTheAttempt":                s.callsEndWithTheAttempt,
+		"AScriptKeepsAFile":                     s.scriptKeepsAFile,
 		"TheAPIIsInReachOfADeepDirectory":       s.callsFromADeepDirectory,
 		"SIGPIPEAndOtherSignalsAreTheirDefault": s.signalsAreDefault,
 	}

@@ -40,20 +40,23 @@ Examples:
   cronium-hub serve --database-url postgres://cronium@db/cronium --config /etc/cronium/hub.yaml`
 
 type serveCmd struct {
-	DataDir     string        `default:"${data_dir}" placeholder:"DIR" help:"Keys, and the private PostgreSQL unless --database-url is given. Default ${data_dir}."`
-	HTTP        string        `name:"http" default:"127.0.0.1:8420" placeholder:"ADDR" help:"Where the dashboard and the API listen. Default ${default}."`
-	Agents      string        `default:"127.0.0.1:8421" placeholder:"ADDR" help:"Where agents dial in. Default ${default}."`
-	PublicURL   string        `placeholder:"URL" help:"The dashboard's address as people type it, when it differs from --http."`
-	AgentsURL   string        `name:"agents-address" placeholder:"ADDR" help:"The address that agents are told to dial, when it differs from --agents."`
-	DatabaseURL string        `name:"database-url" placeholder:"URL" help:"Use this PostgreSQL (14 or newer) instead of a private one."`
-	ValkeyURL   string        `name:"valkey-url" placeholder:"URL" help:"Send doorbells between replicas over this Valkey instead of LISTEN/NOTIFY."`
-	Hosts       []string      `name:"allowed-hosts" placeholder:"NAME" help:"Further Host names that the dashboard answers to."`
-	Downloads   string        `placeholder:"DIR" default:"${downloads}" help:"The programs that hosts install and agents upgrade to, as make release builds them. Default: dist beside cronium-hub."`
-	ConsoleIdle time.Duration `name:"console-idle" default:"10m" placeholder:"D" help:"End a console in which nobody has pressed a key for so long; at most 15m. Default ${default}."`
-	ConsoleMax  time.Duration `name:"console-max" default:"30m" placeholder:"D" help:"End a console that is open for so long; at most 8h. Default ${default}."`
-	LogLevel    string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. Default ${default}."`
-	LogFormat   string        `default:"text" enum:"text,json" help:"text or json. Default ${default}."`
-	Config      string        `short:"c" placeholder:"FILE" help:"A YAML file with the same keys as these flags, without the dashes in front."`
+	DataDir        string        `default:"${data_dir}" placeholder:"DIR" help:"Keys, and the private PostgreSQL unless --database-url is given. Default ${data_dir}."`
+	HTTP           string        `name:"http" default:"127.0.0.1:8420" placeholder:"ADDR" help:"Where the dashboard and the API listen. Default ${default}."`
+	Agents         string        `default:"127.0.0.1:8421" placeholder:"ADDR" help:"Where agents dial in. Default ${default}."`
+	PublicURL      string        `placeholder:"URL" help:"The dashboard's address as people type it, when it differs from --http."`
+	AgentsURL      string        `name:"agents-address" placeholder:"ADDR" help:"The address that agents are told to dial, when it differs from --agents."`
+	DatabaseURL    string        `name:"database-url" placeholder:"URL" help:"Use this PostgreSQL (14 or newer) instead of a private one."`
+	ValkeyURL      string        `name:"valkey-url" placeholder:"URL" help:"Send doorbells between replicas over this Valkey instead of LISTEN/NOTIFY."`
+	Hosts          []string      `name:"allowed-hosts" placeholder:"NAME" help:"Further Host names that the dashboard answers to."`
+	Downloads      string        `placeholder:"DIR" default:"${downloads}" help:"The programs that hosts install and agents upgrade to, as make release builds them. Default: dist beside cronium-hub."`
+	ConsoleIdle    time.Duration `name:"console-idle" default:"10m" placeholder:"D" help:"End a console in which nobody has pressed a key for so long; at most 15m. Default ${default}."`
+	ConsoleMax     time.Duration `name:"console-max" default:"30m" placeholder:"D" help:"End a console that is open for so long; at most 8h. Default ${default}."`
+	ArtifactMiB    int64         `name:"artifact-mib" default:"256" placeholder:"N" help:"Most MiB of one artifact of a run; at most 10240. Default ${default}."`
+	ArtifactsMiB   int64         `name:"artifacts-mib" default:"1024" placeholder:"N" help:"Most MiB of all artifacts of a run; at most 102400. Default ${default}."`
+	ArtifactsCount int           `name:"artifacts-count" default:"100" placeholder:"N" help:"Most artifacts of a run; at most 1000. Default ${default}."`
+	LogLevel       string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. Default ${default}."`
+	LogFormat      string        `default:"text" enum:"text,json" help:"text or json. Default ${default}."`
+	Config         string        `short:"c" placeholder:"FILE" help:"A YAML file with the same keys as these flags, without the dashes in front."`
 }
 
 // Help is what kong shows under the usage line.
@@ -102,6 +105,7 @@ func (s serveCmd) serve(ctx context.Context, admin hub.Admin, stdout, stderr io.
 		DataDir: s.DataDir, HTTP: s.HTTP, Agents: s.Agents, PublicURL: s.PublicURL, AgentsAddress: s.AgentsURL,
 		DatabaseURL: s.DatabaseURL, ValkeyURL: s.ValkeyURL, AllowedHosts: s.Hosts, Downloads: s.Downloads,
 		ConsoleIdle: s.ConsoleIdle, ConsoleMax: s.ConsoleMax,
+		ArtifactBytes: mib(s.ArtifactMiB), ArtifactsBytes: mib(s.ArtifactsMiB), ArtifactsCount: s.ArtifactsCount,
 		Admin: admin, Version: version, Log: s.logger(stderr), Notice: stdout,
 	})
 	if err != nil {
@@ -113,6 +117,9 @@ func (s serveCmd) serve(ctx context.Context, admin hub.Admin, stdout, stderr io.
 	}
 	return nil
 }
+
+// mib is as many bytes; what is far too much stays so.
+func mib(n int64) int64 { return min(n, 1<<40) << 20 }
 
 func (s serveCmd) logger(w io.Writer) *slog.Logger {
 	var level slog.Level

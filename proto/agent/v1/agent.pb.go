@@ -3687,10 +3687,11 @@ const file_agent_v1_agent_proto_rawDesc = "" +
 	"\x06Report\x12\x17.agent.v1.ReportRequest\x1a\x18.agent.v1.ReportResponse\x128\n" +
 	"\x05Renew\x12\x16.agent.v1.RenewRequest\x1a\x17.agent.v1.RenewResponse\x12J\n" +
 	"\vCredentials\x12\x1c.agent.v1.CredentialsRequest\x1a\x1d.agent.v1.CredentialsResponse\x12J\n" +
-	"\vRuntimeCall\x12\x1c.agent.v1.RuntimeCallRequest\x1a\x1d.agent.v1.RuntimeCallResponse2\x96\x01\n" +
+	"\vRuntimeCall\x12\x1c.agent.v1.RuntimeCallRequest\x1a\x1d.agent.v1.RuntimeCallResponse2\xe2\x01\n" +
 	"\x0eHubDataService\x12?\n" +
 	"\x06Upload\x12\x17.agent.v1.UploadRequest\x1a\x18.agent.v1.UploadResponse(\x010\x01\x12C\n" +
-	"\bDownload\x12\x19.agent.v1.DownloadRequest\x1a\x1a.agent.v1.DownloadResponse0\x012\x86\x02\n" +
+	"\bDownload\x12\x19.agent.v1.DownloadRequest\x1a\x1a.agent.v1.DownloadResponse0\x01\x12J\n" +
+	"\vRuntimeCall\x12\x1c.agent.v1.RuntimeCallRequest\x1a\x1d.agent.v1.RuntimeCallResponse2\x86\x02\n" +
 	"\fAgentService\x12;\n" +
 	"\x06Assign\x12\x17.agent.v1.AssignRequest\x1a\x18.agent.v1.AssignResponse\x12;\n" +
 	"\x06Cancel\x12\x17.agent.v1.CancelRequest\x1a\x18.agent.v1.CancelResponse\x128\n" +
@@ -3848,26 +3849,28 @@ var file_agent_v1_agent_proto_depIdxs = []int32{
 	38, // 70: agent.v1.HubService.RuntimeCall:input_type -> agent.v1.RuntimeCallRequest
 	27, // 71: agent.v1.HubDataService.Upload:input_type -> agent.v1.UploadRequest
 	29, // 72: agent.v1.HubDataService.Download:input_type -> agent.v1.DownloadRequest
-	31, // 73: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
-	36, // 74: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
-	43, // 75: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
-	47, // 76: agent.v1.AgentService.Console:input_type -> agent.v1.ConsoleRequest
-	7,  // 77: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
-	12, // 78: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
-	14, // 79: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
-	17, // 80: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
-	23, // 81: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
-	26, // 82: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
-	41, // 83: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
-	39, // 84: agent.v1.HubService.RuntimeCall:output_type -> agent.v1.RuntimeCallResponse
-	28, // 85: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
-	30, // 86: agent.v1.HubDataService.Download:output_type -> agent.v1.DownloadResponse
-	33, // 87: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
-	37, // 88: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
-	44, // 89: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
-	51, // 90: agent.v1.AgentService.Console:output_type -> agent.v1.ConsoleResponse
-	77, // [77:91] is the sub-list for method output_type
-	63, // [63:77] is the sub-list for method input_type
+	38, // 73: agent.v1.HubDataService.RuntimeCall:input_type -> agent.v1.RuntimeCallRequest
+	31, // 74: agent.v1.AgentService.Assign:input_type -> agent.v1.AssignRequest
+	36, // 75: agent.v1.AgentService.Cancel:input_type -> agent.v1.CancelRequest
+	43, // 76: agent.v1.AgentService.Probe:input_type -> agent.v1.ProbeRequest
+	47, // 77: agent.v1.AgentService.Console:input_type -> agent.v1.ConsoleRequest
+	7,  // 78: agent.v1.EnrolmentService.Enrol:output_type -> agent.v1.EnrolResponse
+	12, // 79: agent.v1.HubService.Hello:output_type -> agent.v1.HelloResponse
+	14, // 80: agent.v1.HubService.Heartbeat:output_type -> agent.v1.HeartbeatResponse
+	17, // 81: agent.v1.HubService.Accept:output_type -> agent.v1.AcceptResponse
+	23, // 82: agent.v1.HubService.Report:output_type -> agent.v1.ReportResponse
+	26, // 83: agent.v1.HubService.Renew:output_type -> agent.v1.RenewResponse
+	41, // 84: agent.v1.HubService.Credentials:output_type -> agent.v1.CredentialsResponse
+	39, // 85: agent.v1.HubService.RuntimeCall:output_type -> agent.v1.RuntimeCallResponse
+	28, // 86: agent.v1.HubDataService.Upload:output_type -> agent.v1.UploadResponse
+	30, // 87: agent.v1.HubDataService.Download:output_type -> agent.v1.DownloadResponse
+	39, // 88: agent.v1.HubDataService.RuntimeCall:output_type -> agent.v1.RuntimeCallResponse
+	33, // 89: agent.v1.AgentService.Assign:output_type -> agent.v1.AssignResponse
+	37, // 90: agent.v1.AgentService.Cancel:output_type -> agent.v1.CancelResponse
+	44, // 91: agent.v1.AgentService.Probe:output_type -> agent.v1.ProbeResponse
+	51, // 92: agent.v1.AgentService.Console:output_type -> agent.v1.ConsoleResponse
+	78, // [78:93] is the sub-list for method output_type
+	63, // [63:78] is the sub-list for method input_type
 	63, // [63:63] is the sub-list for extension type_name
 	63, // [63:63] is the sub-list for extension extendee
 	0,  // [0:63] is the sub-list for field type_name

@@ -491,8 +491,9 @@ var HubService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	HubDataService_Upload_FullMethodName   = "/agent.v1.HubDataService/Upload"
-	HubDataService_Download_FullMethodName = "/agent.v1.HubDataService/Download"
+	HubDataService_Upload_FullMethodName      = "/agent.v1.HubDataService/Upload"
+	HubDataService_Download_FullMethodName    = "/agent.v1.HubDataService/Download"
+	HubDataService_RuntimeCall_FullMethodName = "/agent.v1.HubDataService/RuntimeCall"
 )
 
 // HubDataServiceClient is the client API for HubDataService service.
@@ -507,6 +508,8 @@ type HubDataServiceClient interface {
 	Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[UploadRequest, UploadResponse], error)
 	// Download hands over one file of an order to upgrade, whole, in order.
 	Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadResponse], error)
+	// RuntimeCall is that of HubService, for calls that carry the bytes of artifacts.
+	RuntimeCall(ctx context.Context, in *RuntimeCallRequest, opts ...grpc.CallOption) (*RuntimeCallResponse, error)
 }
 
 type hubDataServiceClient struct {
@@ -549,6 +552,16 @@ func (c *hubDataServiceClient) Download(ctx context.Context, in *DownloadRequest
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type HubDataService_DownloadClient = grpc.ServerStreamingClient[DownloadResponse]
 
+func (c *hubDataServiceClient) RuntimeCall(ctx context.Context, in *RuntimeCallRequest, opts ...grpc.CallOption) (*RuntimeCallResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RuntimeCallResponse)
+	err := c.cc.Invoke(ctx, HubDataService_RuntimeCall_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HubDataServiceServer is the server API for HubDataService service.
 // All implementations must embed UnimplementedHubDataServiceServer
 // for forward compatibility.
@@ -561,6 +574,8 @@ type HubDataServiceServer interface {
 	Upload(grpc.BidiStreamingServer[UploadRequest, UploadResponse]) error
 	// Download hands over one file of an order to upgrade, whole, in order.
 	Download(*DownloadRequest, grpc.ServerStreamingServer[DownloadResponse]) error
+	// RuntimeCall is that of HubService, for calls that carry the bytes of artifacts.
+	RuntimeCall(context.Context, *RuntimeCallRequest) (*RuntimeCallResponse, error)
 	mustEmbedUnimplementedHubDataServiceServer()
 }
 
@@ -576,6 +591,9 @@ func (UnimplementedHubDataServiceServer) Upload(grpc.BidiStreamingServer[UploadR
 }
 func (UnimplementedHubDataServiceServer) Download(*DownloadRequest, grpc.ServerStreamingServer[DownloadResponse]) error {
 	return status.Error(codes.Unimplemented, "method Download not implemented")
+}
+func (UnimplementedHubDataServiceServer) RuntimeCall(context.Context, *RuntimeCallRequest) (*RuntimeCallResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RuntimeCall not implemented")
 }
 func (UnimplementedHubDataServiceServer) mustEmbedUnimplementedHubDataServiceServer() {}
 func (UnimplementedHubDataServiceServer) testEmbeddedByValue()                        {}
@@ -616,13 +634,36 @@ func _HubDataService_Download_Handler(srv interface{}, stream grpc.ServerStream)
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type HubDataService_DownloadServer = grpc.ServerStreamingServer[DownloadResponse]
 
+func _HubDataService_RuntimeCall_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RuntimeCallRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HubDataServiceServer).RuntimeCall(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HubDataService_RuntimeCall_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HubDataServiceServer).RuntimeCall(ctx, req.(*RuntimeCallRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // HubDataService_ServiceDesc is the grpc.ServiceDesc for HubDataService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var HubDataService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "agent.v1.HubDataService",
 	HandlerType: (*HubDataServiceServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "RuntimeCall",
+			Handler:    _HubDataService_RuntimeCall_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Upload",

@@ -42,6 +42,7 @@ type cli struct {
 	Apply     applyCmd     `cmd:"" help:"Create or change jobs from definition files."`
 	Jobs      jobsCmd      `cmd:"" help:"Jobs: what can be run."`
 	Runs      runsCmd      `cmd:"" help:"Runs: what happened."`
+	Artifacts artifactsCmd `cmd:"" help:"Artifacts: files that runs keep."`
 	Schedules schedulesCmd `cmd:"" help:"Schedules: when jobs are due."`
 	Hosts     hostsCmd     `cmd:"" help:"Hosts: where jobs run."`
 	Servers   serversCmd   `cmd:"" help:"Servers: what agents reach over SSH."`

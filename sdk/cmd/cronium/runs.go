@@ -161,7 +161,7 @@ func (a *app) showRun(r client.Run) {
 	}
 	a.fields("run", screen.Name(r.ID), "job", fmt.Sprintf("%s (version %d)", screen.Name(r.Job), r.JobVersion), "state", a.painted(r.State),
 		"waits for", reason, "outcome", outcome, "exit code", code, "started by", screen.Name(origin(r.RunSummary)), "inputs", labels(inputs),
-		"progress", progressText(r.Progress), "condition", condition(r.Condition), "output", a.outputText(r),
+		"progress", progressText(r.Progress), "condition", condition(r.Condition), "output", a.outputText(r), "artifacts", artifactsText(r),
 		"created", a.moment(r.CreatedAt), "started", blank(a.when(r.StartedAt)), "finished", blank(a.when(r.FinishedAt)), "took", took,
 		"image", image(r), "stages", stages(r), "page", a.link("runs", r.ID))
 	if len(r.Attempts) == 0 {
@@ -214,6 +214,14 @@ func progressText(p *client.RunProgress) string {
 		said = strings.TrimSpace(fmt.Sprintf("%.0f %% %s", *p.Fraction*100, said))
 	}
 	return said
+}
+
+// artifactsText is how many files a run keeps, and how to see them.
+func artifactsText(r client.Run) string {
+	if r.Artifacts == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d, %s; cronium artifacts %s", r.Artifacts.Count, byteSize(r.Artifacts.Bytes), screen.Name(r.ID))
 }
 
 func condition(value *bool) string {

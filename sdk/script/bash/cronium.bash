@@ -26,6 +26,7 @@ cronium() {
         *) _cronium_usage ;;
       esac
       ;;
+    artifact/*) _cronium_artifact "$@" ;;
     keep-alive/0) _cronium_call keep_alive ;;
     --help/* | -h/* | help/*) _cronium_help ;;
     *) _cronium_usage ;;
@@ -40,6 +41,16 @@ _cronium_call() {
     return 1
   fi
   "$CRONIUM_RUNNER" call --raw "$@"
+}
+
+# _cronium_artifact put|get|list … moves files between the script and the hub.
+_cronium_artifact() {
+  case ${1-}/$# in
+    put/3) _cronium_call artifact.put "name=$2" "file=$3" ;;
+    get/[34]) _cronium_call artifact.get "name=$2" "file=$3" ${4+"run=$4"} ;;
+    list/[12]) _cronium_call artifact.list ${2+"run=$2"} ;;
+    *) _cronium_usage ;;
+  esac
 }
 
 # _cronium_value CALL [ARG] -- JSON | - | --string TEXT passes a value, by stdin if it
@@ -89,6 +100,9 @@ _cronium_help() {
   cronium cas NAME OLD NEW                sets one if it is OLD (null: if there is none); both are JSON
   cronium increment NAME [BY]             adds to one and prints the new number
   cronium secret NAME                     a secret of the project, masked in the log from then on
+  cronium artifact put NAME FILE          keeps a file as an artifact of the run
+  cronium artifact get NAME FILE [RUN]    writes one to a file, of this run or of RUN
+  cronium artifact list [RUN]             all of them, as a JSON list
   cronium condition true|false            the condition of the run
   cronium progress FRACTION|null [TEXT]   how far the run is, from 0 to 1
   cronium log debug|info|warn|error TEXT  a line in the log of the run

@@ -21,8 +21,15 @@
 // problem JSON on standard error. The exit code is 0; 1 if the call failed; 2 if the
 // command line is wrong, which is said in words, and nothing was sent.
 //
+// Two calls are made of several requests, because a file is more than a request may
+// hold. It is opened here, by a process with the rights of the script and no others:
+//
+//	artifact.put {name, file}         begin, write …, commit; drop if it fails
+//	artifact.get {name, file, run?}   open, read …; file appears when all of it is right
+//
 // Standard input is read only if it was asked for, so that a loop over lines may make
 // calls. The text of numbers is sent and printed as it came.
 //
-// The package is pure but for the standard streams; it does not know sockets.
+// The package is pure but for the standard streams and those files; it does not know
+// sockets.
 package callargs

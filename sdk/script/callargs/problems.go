@@ -15,4 +15,12 @@ var (
 		"The arguments of the call are wrong", "See the call in the documentation of the runtime API.")
 	ErrTooLarge = problem.New("request_too_large", 413,
 		"The request is too large", "A request may have 1 MiB and 64 KiB; write larger data to a file.")
+	ErrUnreadable = problem.New("artifact_file_unreadable", 422,
+		"The file cannot be read", "Give the path of a regular file that the script's user may read.")
+	ErrUnwritable = problem.New("artifact_file_unwritable", 422,
+		"The file cannot be written", "Give the path of a file in a directory that the script's user may write to.")
+	ErrChanged = problem.New("artifact_file_changed", 409,
+		"The file became shorter while it was read", "Put a copy, or wait until what writes the file has ended.")
+	ErrDamaged = problem.New("artifact_damaged", 422,
+		"Artifact is not what was sent", "Get it again; if that does not help, something changes the bytes on their way.")
 )

@@ -19,8 +19,8 @@ class CroniumError extends Error {
 }
 
 const problem = {
-  notInARun: () => new CroniumError({
-    code: 'not_in_a_run', title: 'There is no run to speak for', detail: 'CRONIUM_SOCKET is not set',
+  notInARun: (name = 'CRONIUM_SOCKET') => new CroniumError({
+    code: 'not_in_a_run', title: 'There is no run to speak for', detail: `${name} is not set`,
     hint: 'Call it from the script of a run, which has CRONIUM_SOCKET in its environment.',
   }),
   unreachable: (detail) => new CroniumError({
@@ -162,6 +162,44 @@ function wait(path, line) {
 
 // The calls: what is sent, and what is made of the value.
 
+// A call that moves a file is many requests: the runner's own client makes them.
+
+function mover(call, args) {
+  for (const name of ['CRONIUM_SOCKET', 'CRONIUM_RUNNER']) if (!process.env[name]) throw problem.notInARun(name);
+  encode(call, args);
+  return [process.env.CRONIUM_RUNNER, ['call', call, '-'], stringify(args)];
+}
+
+function moved({ error, status, stderr }) {
+  if (error) throw problem.unreachable(error.message);
+  if (status === 0) return;
+  let said;
+  try {
+    said = JSON.parse(stderr);
+  } catch {
+    throw problem.unreachable(String(stderr).trim() || `its client ended with ${status}`);
+  }
+  throw new CroniumError(said);
+}
+
+function moveNow(call, args) {
+  const [client, argv, input] = mover(call, args);
+  moved(require('child_process').spawnSync(client, argv, { input, encoding: 'utf8' }));
+}
+
+async function moveLater(call, args) {
+  const [client, argv, input] = mover(call, args);
+  moved(await new Promise((resolve) => {
+    const child = require('child_process').spawn(client, argv, { stdio: ['pipe', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    child.on('error', (error) => resolve({ error }));
+    child.on('close', (status) => resolve({ status, stderr }));
+    child.stdin.on('error', () => undefined); // it has ended and says why
+    child.stdin.end(input);
+  }));
+}
+
 const given = (value) => (value === undefined ? null : value);
 const nothing = () => undefined;
 
@@ -175,9 +213,15 @@ const calls = {
   compareAndSet: (name, old, value) => ['variable.compare_and_set', { name, old: given(old), new: given(value) }],
   increment: (name, by = 1) => ['variable.increment', { name, by }],
   secret: (name) => ['secret.get', { name }],
+  artifacts: (run) => ['artifact.list', run == null ? {} : { run }],
   condition: (value) => ['condition.set', { value }, nothing],
   progress: (fraction, text = '') => ['progress.set', { fraction: given(fraction), text }, nothing],
   keepAlive: () => ['keep_alive', {}, nothing],
+};
+
+const moves = {
+  artifact: (name, path) => ['artifact.put', { name, file: String(path) }],
+  getArtifact: (name, path, run) => ['artifact.get', { name, file: String(path), run: given(run) }],
 };
 
 const log = Object.fromEntries(['debug', 'info', 'warn', 'error'].map((level) =>
@@ -198,16 +242,17 @@ const later = (describe) => async (...args) => {
   return result(await askLater(call, members));
 };
 
-function api(kind) {
+function api(kind, move) {
   const all = (table) => Object.fromEntries(Object.entries(table).map(([name, describe]) => [name, kind(describe)]));
-  return { ...all(calls), log: all(log), Error: CroniumError };
+  const files = Object.fromEntries(Object.entries(moves).map(([name, describe]) => [name, (...args) => move(...describe(...args))]));
+  return { ...all(calls), ...files, log: all(log), Error: CroniumError };
 }
 
 let facts = null;
 
 module.exports = {
-  ...api(now),
-  async: { ...api(later), run: later(run) },
+  ...api(now, moveNow),
+  async: { ...api(later, moveLater), run: later(run) },
   get run() {
     return (facts ??= now(run)());
   },

@@ -38,6 +38,16 @@ declare namespace cronium {
     readonly workspace: string;
   }
 
+  /** A file that a run keeps. */
+  interface Artifact {
+    readonly name: string;
+    readonly size: number;
+    readonly sha256: string;
+    readonly content_type: string;
+    readonly attempt: number;
+    readonly made_at: string;
+  }
+
   interface Calls {
     /** The value of an input of the run; otherwise, or null, if it has none. Secret inputs are in the environment only. */
     input(name: string, otherwise?: Value): Value;
@@ -57,6 +67,12 @@ declare namespace cronium {
     increment(name: string, by?: number | bigint): number | bigint;
     /** The value of a secret of the project, which is masked in the log from then on. */
     secret(name: string): string;
+    /** Keeps the file at path as an artifact of the run, in place of one of the same name. */
+    artifact(name: string, path: string): void;
+    /** Writes an artifact to the file at path: one of this run, or of another of the project by its id. */
+    getArtifact(name: string, path: string, run?: string): void;
+    /** The artifacts of the run, or of another of the project by its id. */
+    artifacts(run?: string): Artifact[];
     /** Sets the condition of the run, for workflows and handlers. */
     condition(value: boolean): void;
     /** Shows how far the run is: a fraction from 0 to 1, or null, and at most 200 characters. */

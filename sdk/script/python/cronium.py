@@ -15,8 +15,8 @@ import threading as _threading
 import types as _types
 
 __all__ = [
-    "Error", "compare_and_set", "condition", "get_variable", "increment", "input", "inputs",
-    "keep_alive", "log", "output", "progress", "secret", "set_variable", "update_output",
+    "Error", "artifact", "artifacts", "compare_and_set", "condition", "get_artifact", "get_variable", "increment", "input",
+    "inputs", "keep_alive", "log", "output", "progress", "secret", "set_variable", "update_output",
 ]  # fmt: skip
 
 _LIMIT = (1 << 20) + (64 << 10)  # bytes of a request
@@ -80,6 +80,21 @@ def increment(name, by=1):
 def secret(name):
     """The value of a secret of the project, which is masked in the log from then on."""
     return _ask("secret.get", name=name)
+
+
+def artifact(name, path):
+    """Keeps the file at path as an artifact of the run, in place of one of the same name."""
+    _move("artifact.put", name=name, file=_os.fspath(path))
+
+
+def get_artifact(name, path, run=None):
+    """Writes an artifact to the file at path: one of this run, or of another of the project by its id."""
+    _move("artifact.get", name=name, file=_os.fspath(path), run=run)
+
+
+def artifacts(run=None):
+    """The artifacts of the run, or of another of the project by its id, as a list of dicts."""
+    return _ask("artifact.list", **({} if run is None else {"run": run}))
 
 
 def condition(value):
@@ -176,20 +191,47 @@ _os.register_at_fork(after_in_child=_connection.forget)
 
 
 def _ask(call, **args):
-    path = _os.environ.get("CRONIUM_SOCKET")
-    if not path:
-        raise Error("not_in_a_run", "There is no run to speak for", "CRONIUM_SOCKET is not set",
-                    "Call it from the script of a run, which has CRONIUM_SOCKET in its environment.")  # fmt: skip
+    path = _of_run("CRONIUM_SOCKET")
     line = _encode(call, args)
     try:
         answer = _json.loads(_connection.exchange(path, line))
     except (OSError, ValueError) as problem:
-        raise Error("runner_unreachable", "The run's runner does not answer", str(problem) or type(problem).__name__,
-                    "Whether the call happened is not known; repeat it only if it may happen twice.") from None  # fmt: skip
+        raise _unreachable(problem) from None
     if "error" in answer:
-        problem = answer["error"]
-        raise Error(*(problem.get(member, "") for member in ("code", "title", "detail", "hint")))
+        raise _error(answer["error"])
     return answer["value"]
+
+
+def _move(call, **args):
+    """A call that moves a file, which is many requests: the runner's own client makes them."""
+    import subprocess
+
+    _of_run("CRONIUM_SOCKET")
+    client = [_of_run("CRONIUM_RUNNER"), "call", call, "-"]
+    _encode(call, args)  # says what is wrong with them
+    try:
+        done = subprocess.run(client, input=_json.dumps(args).encode(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if done.returncode != 0:
+            raise _error(_json.loads(done.stderr))
+    except (OSError, ValueError) as problem:
+        raise _unreachable(problem) from None
+
+
+def _of_run(name):
+    value = _os.environ.get(name)
+    if not value:
+        raise Error("not_in_a_run", "There is no run to speak for", name + " is not set",
+                    "Call it from the script of a run, which has CRONIUM_SOCKET in its environment.")  # fmt: skip
+    return value
+
+
+def _error(problem):
+    return Error(*(problem.get(member, "") for member in ("code", "title", "detail", "hint")))
+
+
+def _unreachable(problem):
+    return Error("runner_unreachable", "The run's runner does not answer", str(problem) or type(problem).__name__,
+                 "Whether the call happened is not known; repeat it only if it may happen twice.")  # fmt: skip
 
 
 def _encode(call, args):

@@ -66,3 +66,15 @@ step(cronium.log.info, 'i "ü"\nsecond line');
 step(cronium.log.warn, 'w');
 step(cronium.log.error, 'e');
 step(cronium.keepAlive);
+
+require('fs').writeFileSync('report.csv', 'näme,rows\n"a",3\n');
+require('fs').writeFileSync('empty', '');
+step(cronium.artifact, 'report ü.csv', 'report.csv');
+step(cronium.artifact, 'empty', 'empty');
+step(cronium.artifact, '../x', 'empty');
+step(cronium.artifact, 'damaged', 'empty');
+step(cronium.getArtifact, 'theirs', 'theirs.bin', 'r_1');
+step(cronium.artifact, 'again', 'theirs.bin');
+step(cronium.getArtifact, 'none', 'none.bin');
+step(cronium.artifacts);
+step(cronium.artifacts, 'r_1');

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import process from 'node:process';
 
 function print(result) {
@@ -68,3 +69,15 @@ await step(cronium.async.log.info, 'i "ü"\nsecond line');
 await step(cronium.async.log.warn, 'w');
 await step(cronium.async.log.error, 'e');
 await step(cronium.async.keepAlive);
+
+fs.writeFileSync('report.csv', 'näme,rows\n"a",3\n');
+fs.writeFileSync('empty', '');
+await step(cronium.async.artifact, 'report ü.csv', 'report.csv');
+await step(cronium.async.artifact, 'empty', 'empty');
+await step(cronium.async.artifact, '../x', 'empty');
+await step(cronium.async.artifact, 'damaged', 'empty');
+await step(cronium.async.getArtifact, 'theirs', 'theirs.bin', 'r_1');
+await step(cronium.async.artifact, 'again', 'theirs.bin');
+await step(cronium.async.getArtifact, 'none', 'none.bin');
+await step(cronium.async.artifacts);
+await step(cronium.async.artifacts, 'r_1');

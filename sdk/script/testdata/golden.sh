@@ -62,3 +62,15 @@ second line'
 step cronium log warn w
 step cronium log error e
 step cronium keep-alive
+
+printf 'näme,rows\n"a",3\n' >report.csv
+: >empty
+step cronium artifact put 'report ü.csv' report.csv
+step cronium artifact put empty empty
+step cronium artifact put ../x empty
+step cronium artifact put damaged empty
+step cronium artifact get theirs theirs.bin r_1
+step cronium artifact put again theirs.bin
+step cronium artifact get none none.bin
+step cronium artifact list
+step cronium artifact list r_1

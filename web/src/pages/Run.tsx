@@ -17,6 +17,7 @@ import { toastProblem } from '../ui/toast';
 import ui from '../ui/ui.module.css';
 import css from './run.module.css';
 import { shortId, stateWord } from './Runs';
+import { Artifacts } from './RunArtifacts';
 import { Output, Progress } from './RunSaid';
 
 const LogPane = lazy(() => import('../log/LogPane'));
@@ -52,6 +53,7 @@ function View({ run }: { run: RunShape }) {
         <Cause run={run} />
         <Waiting run={run} />
         <Progress run={run} />
+        <Artifacts run={run} />
         <Tabs
           label={t('run.tabs')}
           value={tab}
