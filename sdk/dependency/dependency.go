@@ -43,7 +43,7 @@ func Check(language string, entries []string) (sorted []string, at int, err erro
 		return nil, -1, nil
 	}
 	if !slices.Contains(Languages(), language) {
-		return nil, -1, ErrInvalid.With("A script in %s has no packages to install", language).
+		return nil, -1, ErrInvalid.With("There are no packages for %s", language).
 			Hinted("Remove spec.dependencies, or write the script in Python or Node.")
 	}
 	if len(entries) > Max {

@@ -59,7 +59,7 @@ func TestCheckSaysWhichEntryIsWrong(t *testing.T) {
 	}{
 		"option":         {"python", []string{"requests", "--pre"}, 1, `"--pre" names no package`},
 		"twice":          {"python", []string{"Typing_Extensions==4.0", "x", "typing-extensions"}, 2, "the same package"},
-		"other language": {"bash", []string{"jq"}, -1, "in bash"},
+		"other language": {"bash", []string{"jq"}, -1, "no packages for bash"},
 		"too many":       {"node", many, -1, "at most 64"},
 	} {
 		_, at, err := dependency.Check(c.language, c.entries)
