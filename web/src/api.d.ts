@@ -55,6 +55,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/consoles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List consoles, newest first, also those that have ended
+         * @description Needs terminal:read.
+         */
+        get: operations["listConsoles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/consoles/{console}/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that leads back to a console of one's own
+         * @description Needs terminal:open.
+         */
+        post: operations["attachConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/consoles/{console}/watch-tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that lets one watch a console
+         * @description Needs terminal:observe.
+         */
+        post: operations["watchConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/hosts": {
         parameters: {
             query?: never;
@@ -114,6 +174,26 @@ export interface paths {
          * @description Needs host:edit.
          */
         delete: operations["revokeHost"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/hosts/{host}/console-tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that opens a console on a host
+         * @description Needs terminal:open.
+         */
+        post: operations["openConsole"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -407,6 +487,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/runs/{run}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the output of a run: the JSON that its script has set
+         * @description Needs run:read.
+         */
+        get: operations["getRunOutput"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/schedules": {
         parameters: {
             query?: never;
@@ -502,6 +602,50 @@ export interface paths {
          */
         post: operations["resumeSchedule"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List secrets, without their values
+         * @description Needs secret:read.
+         */
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/secrets/{secret}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create a secret or give it another value
+         * @description Needs secret:edit.
+         */
+        put: operations["putSecret"];
+        post?: never;
+        /**
+         * Delete a secret
+         * @description Needs secret:edit.
+         */
+        delete: operations["deleteSecret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -683,6 +827,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/variables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List variables
+         * @description Needs variable:read.
+         */
+        get: operations["listVariables"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/variables/{variable}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a variable
+         * @description Needs variable:read.
+         */
+        get: operations["getVariable"];
+        /**
+         * Create or change a variable
+         * @description Needs variable:edit.
+         */
+        put: operations["putVariable"];
+        post?: never;
+        /**
+         * Delete a variable
+         * @description Needs variable:edit.
+         */
+        delete: operations["deleteVariable"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules/preview": {
         parameters: {
             query?: never;
@@ -794,6 +986,50 @@ export interface components {
             started_at?: string;
             /** @enum {string} */
             state: "assigned" | "running" | "unknown" | "finished" | "revoked" | "lost";
+        };
+        Console: {
+            /** @description Its owner is there */
+            attached: boolean;
+            /**
+             * Format: int64
+             * @description Typed
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Printed
+             */
+            bytes_out: number;
+            /** Format: date-time */
+            closed_at?: string;
+            /**
+             * Format: int64
+             * @description Once it has ended
+             */
+            duration_ms?: number;
+            host: string;
+            /** Format: uuid */
+            id: string;
+            /** @description From where it was opened */
+            ip: string;
+            mine: boolean;
+            /** Format: date-time */
+            opened_at: string;
+            /**
+             * @description Why it ended
+             * @enum {string}
+             */
+            reason?: "exited" | "closed" | "idle" | "too_long" | "abandoned" | "not_permitted" | "signed_out" | "host_lost" | "hub_stopped" | "hub_lost" | "not_opened";
+            /** @description E-mail of its owner */
+            user: string;
+            /** Format: int64 */
+            watchers: number;
+        };
+        ConsoleTicket: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Goes into the first message on the socket, never into an address */
+            ticket: string;
         };
         Fire: {
             /** Format: date-time */
@@ -1104,6 +1340,8 @@ export interface components {
         JobSpec: {
             /** @description Without it the script is a process of the host */
             container?: components["schemas"]["JobContainer"];
+            /** @description Packages that the host installs for a script in Python (requests==2.32.3) or Node (left-pad@1.3.0) */
+            dependencies?: string[];
             env?: {
                 [key: string]: string;
             };
@@ -1116,6 +1354,8 @@ export interface components {
             retries?: components["schemas"]["JobRetries"];
             /** @description This or http */
             script?: components["schemas"]["JobScript"];
+            /** @description Names of the project's secrets that the script may read */
+            secrets?: string[];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h
@@ -1166,6 +1406,8 @@ export interface components {
         JobWish: {
             /** @description Without it the script is a process of the host */
             container?: components["schemas"]["JobContainer"];
+            /** @description Packages that the host installs for a script in Python (requests==2.32.3) or Node (left-pad@1.3.0) */
+            dependencies?: string[];
             env?: {
                 [key: string]: string;
             };
@@ -1179,6 +1421,8 @@ export interface components {
             schedules?: components["schemas"]["ScheduleWish"][];
             /** @description This or http */
             script?: components["schemas"]["JobScript"];
+            /** @description Names of the project's secrets that the script may read */
+            secrets?: string[];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h
@@ -1298,6 +1542,12 @@ export interface components {
             /** @description PEM, as ssh-keygen writes it */
             private_key?: string;
         };
+        PageConsole: {
+            /** @description Never null */
+            items: components["schemas"]["Console"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
         PageFire: {
             /** @description Never null */
             items: components["schemas"]["Fire"][];
@@ -1334,6 +1584,12 @@ export interface components {
             /** @description Absent on the last page */
             next_cursor?: string;
         };
+        PageSecret: {
+            /** @description Never null */
+            items: components["schemas"]["Secret"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
         PageServer: {
             /** @description Never null */
             items: components["schemas"]["Server"][];
@@ -1343,6 +1599,12 @@ export interface components {
         PageToken: {
             /** @description Never null */
             items: components["schemas"]["Token"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        PageVariable: {
+            /** @description Never null */
+            items: components["schemas"]["Variable"][];
             /** @description Absent on the last page */
             next_cursor?: string;
         };
@@ -1413,6 +1675,8 @@ export interface components {
             /** Format: int64 */
             attempt: number;
             attempts: components["schemas"]["Attempt"][];
+            /** @description What the script has set it to */
+            condition?: boolean;
             /** Format: date-time */
             created_at: string;
             /** Format: int64 */
@@ -1436,6 +1700,16 @@ export interface components {
             max_attempts: number;
             /** @description Why it ended as it did */
             outcome?: components["schemas"]["RunOutcome"];
+            /** @description What the script has set, if that is at most 64 KiB; all of it is at …/output */
+            output?: unknown;
+            /** Format: date-time */
+            output_at?: string;
+            /**
+             * Format: int64
+             * @description 0: there is none
+             */
+            output_bytes: number;
+            progress?: components["schemas"]["RunProgress"];
             /** @description Why it waits */
             reason?: components["schemas"]["RunReason"];
             /** @description Id of the schedule that started it */
@@ -1455,6 +1729,16 @@ export interface components {
             code: string;
             detail: string;
             hint: string;
+        };
+        RunProgress: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: double
+             * @description Absent: it does not know
+             */
+            fraction?: number;
+            text: string;
         };
         RunReason: {
             code: string;
@@ -1554,6 +1838,34 @@ export interface components {
             overlap?: "allow" | "skip";
             /** @example Europe/Berlin */
             zone?: string;
+        };
+        Secret: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description By which run, in the last 90 days */
+            last_read?: components["schemas"]["SecretRead"];
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+            updated_by: string;
+            /**
+             * Format: int64
+             * @description Counts its values
+             */
+            version: number;
+        };
+        SecretRead: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            attempt: number;
+            job: string;
+            /** @example r_0dk3c9p5v4s3p9j2n0q4c7g5f8 */
+            run: string;
+        };
+        SecretRequest: {
+            /** @description 6 characters to 16 KiB */
+            value: string;
         };
         Server: {
             /** @example db-1.example.com:22 */
@@ -1684,10 +1996,10 @@ export interface components {
             /** Format: int64 */
             duration_ms: number;
             /**
-             * @description prepare: until the script's runner is there; pull: of an image; run: the script; collect: from its end to the result
+             * @description prepare: until the script's runner is there; pull: of an image; install: of the script's dependencies; run: the script; collect: from its end to the result
              * @enum {string}
              */
-            name: "prepare" | "pull" | "run" | "collect";
+            name: "prepare" | "pull" | "install" | "run" | "collect";
         };
         Token: {
             /** Format: date-time */
@@ -1710,6 +2022,28 @@ export interface components {
         TrustRequest: {
             /** @description Of the key that the server showed last, compared with the server's own */
             fingerprint: string;
+        };
+        Variable: {
+            /** Format: date-time */
+            created_at: string;
+            name: string;
+            /** @description The value as JSON text: numbers with all their digits, for readers that would round them */
+            text: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Email of a person, or id of a run */
+            updated_by: string;
+            /** @description Any JSON but null */
+            value: unknown;
+            /**
+             * Format: int64
+             * @description Counts its changes
+             */
+            version: number;
+        };
+        VariableRequest: {
+            /** @description Any JSON but null, at most 64 KiB of it */
+            value: unknown;
         };
         Warning: {
             code: string;
@@ -1804,6 +2138,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listConsoles: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description Only those that have not ended */
+                open?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageConsole"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attachConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                console: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                console: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
                 };
             };
             /** @description Error */
@@ -1942,6 +2381,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
             };
             /** @description Error */
             default: {
@@ -2529,6 +3001,39 @@ export interface operations {
             };
         };
     };
+    getRunOutput: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSchedules: {
         parameters: {
             query?: {
@@ -2692,6 +3197,109 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Schedule"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSecret"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -3109,6 +3717,146 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProjectSettings"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVariables: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description Part of the name */
+                text?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageVariable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VariableRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
