@@ -36,8 +36,8 @@ type Machine struct {
 }
 
 // NewMachine starts a hub, enrols an agent and returns when jobs can run. The
-// binaries must have been built (make build).
-func NewMachine(t testing.TB) *Machine {
+// binaries must have been built (make build). Variables, as NAME=VALUE, are for the agent.
+func NewMachine(t testing.TB, variables ...string) *Machine {
 	t.Helper()
 	m := NewHubMachine(t)
 	bin := binDir(t)
@@ -48,7 +48,7 @@ func NewMachine(t testing.TB) *Machine {
 	if out, err := enrol.CombinedOutput(); err != nil {
 		t.Fatalf("cronium-agent enrol: %v\n%s", err, out)
 	}
-	m.Agent = newProcess(t, m.Dir, filepath.Join(bin, "cronium-agent"), nil,
+	m.Agent = newProcess(t, m.Dir, filepath.Join(bin, "cronium-agent"), variables,
 		"run", "--data-dir", agentDir, "--runner", filepath.Join(bin, "cronium-runner"))
 	m.Agent.Start()
 	m.AwaitAgent()
