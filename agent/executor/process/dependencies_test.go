@@ -2,7 +2,11 @@ package process_test
 
 import (
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -435,4 +439,55 @@ func TestARunnerThatIsKilledWhileItInstallsLeavesNothing(t *testing.T) {
 	if exit, log := in.run(t, "node", "console.log('again')", "slow"); exit.Outcome != journal.Succeeded {
 		t.Errorf("the next run: %+v\n%s", exit.Problem, log.System)
 	}
+}
+
+// index is an index of one package for pip and for npm, which asks pip for a password.
+func index(t *testing.T, wheels string) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.Handle("GET /files/", http.StripPrefix("/files/", http.FileServer(http.Dir(wheels))))
+	mux.HandleFunc("GET /simple/shout/", func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "someone" || password != "hunter2-hunter2" {
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, `<!DOCTYPE html><a href="/files/shout-1.0-py3-none-any.whl">shout-1.0-py3-none-any.whl</a>`)
+	})
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	mux.HandleFunc("GET /modern", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"name":"modern","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"name":"modern","version":"1.0.0","dist":{"tarball":"%s/files/modern-1.0.0.tgz"}}}}`, s.URL)
+	})
+	return s
+}
+
+func TestPackagesComeFromTheIndexThatTheOperatorNames(t *testing.T) {
+	t.Parallel()
+	wheels := installertest.Wheelhouse(t)
+	server := index(t, wheels)
+	in := newInstalling(t, func(d *runnerv1.Dependencies) {
+		d.Wheelhouse = ""
+		d.Env = map[string]string{"PIP_INDEX_URL": strings.Replace(server.URL, "//", "//someone:hunter2-hunter2@", 1) + "/simple", "PIP_CONFIG_FILE": os.DevNull,
+			"npm_config_registry": server.URL + "/", "npm_config_globalconfig": "/nowhere/npmrc"}
+	})
+	in.wheels = wheels
+	in.fill(t)
+	for language, c := range map[string]struct{ source, dependency, want string }{
+		"python": {"import shout, os; print(shout.shout('x'), [v for v in os.environ.values() if 'hun' + 'ter2' in v])", "shout==1.0", "X! []\n"},
+		"node":   {"import('modern').then((m) => console.log(m.word))", "modern", "modern\n"},
+	} {
+		exit, log := in.run(t, language, c.source, c.dependency)
+		if exit.Outcome != journal.Succeeded || string(log.All) != c.want || strings.Contains(string(log.System), "hunter2") {
+			t.Errorf("%s: %+v, printed %q\n%s", language, exit.Problem, log.All, log.System)
+		}
+	}
+	_ = filepath.WalkDir(filepath.Dir(in.dir), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), "hunter2") {
+				t.Errorf("the index's password lies in %s", path)
+			}
+		}
+		return nil
+	})
 }
