@@ -50,6 +50,22 @@ type Config struct {
 	// HTTPClient is the program that makes the requests of HTTP jobs, as
 	// `PROGRAM http-request FILE`; without one the agent refuses them.
 	HTTPClient string
+	// Dependencies says whether packages that scripts depend on are installed: "on",
+	// "off", or "auto", which is the default: of the languages that have a source below.
+	// "on" takes pip and npm as they are configured where no source is given.
+	Dependencies string
+	// PipIndex and NPMRegistry are addresses of indexes of packages.
+	PipIndex, NPMRegistry string
+	// Wheelhouse is a directory of packages, instead of any index.
+	Wheelhouse string
+	// DependencyBuilds lets packages run code of their own when they are installed.
+	DependencyBuilds bool
+	// DependencyLimits are time (10m) and size (2GiB) of one installation, and total
+	// (10GiB) and unused (720h) of what is kept.
+	DependencyLimits map[string]string
+	// Installer is the program that installs packages, as `PROGRAM install-dependencies
+	// …`; without one there are none.
+	Installer string
 	// AllowRootScripts lets RunAs be root.
 	AllowRootScripts bool
 	// ScriptUsers is a range of user ids; 61184-65519 if empty.
@@ -99,6 +115,8 @@ type Agent struct {
 	started  time.Time
 	kinds    []string // of executors, once it runs
 	drain    *drain   // once it runs
+
+	dependencies *dependencies
 }
 
 // Enrolment says how a host becomes an agent.
@@ -132,6 +150,9 @@ func New(cfg Config) (*Agent, error) {
 	a := &Agent{cfg: cfg, identity: identity}
 	identity.AddLabels(cfg.Labels)
 	if a.console, err = consoleOf(cfg, identity); err != nil {
+		return nil, err
+	}
+	if a.dependencies, err = cfg.planDependencies(); err != nil {
 		return nil, err
 	}
 	if cfg.Executor == nil {
@@ -330,7 +351,7 @@ func (a *Agent) work(ctx context.Context, j *journal.Journal, executors map[stri
 		loops = append(loops, func(ctx context.Context) error { return up.Run(ctx, a.source(a.line)) })
 	}
 	a.line = uplink.New(config)
-	loops = append(loops, a.line.Run, a.console.Run, a.answer(a.line, attempts))
+	loops = append(loops, a.line.Run, a.console.Run, a.answer(a.line, attempts), a.keepEnvironments)
 	if err := attempts.Recover(); err != nil {
 		return err
 	}

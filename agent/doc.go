@@ -8,7 +8,8 @@
 //	hub ══▶ uplink ──▶ console ──▶ a person's shell, if the operator wants that
 //
 // An agent has a data directory: its identity (package uplink), its journal
-// (package journal), versions that it was upgraded to (package upgrade) and three
+// (package journal), versions that it was upgraded to (package upgrade), packages that
+// scripts depend on (package environment) and three
 // files of this package: `lock`, held while an agent runs, so that there is one per
 // directory, `status.sock`, on which it tells how it is, and `drain.json`, which says
 // whether it takes new attempts. It has no port; it dials out. It may die at any moment: scripts run

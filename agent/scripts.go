@@ -71,11 +71,14 @@ func (a *Agent) processes(ctx context.Context, j *journal.Journal) (*process.Exe
 	a.cfg.Log.InfoContext(ctx, "scripts", "run_as", a.scripts.String(), "limits", a.groups.String())
 	cfg := process.Config{Runner: a.cfg.runner(), User: a.scripts.user, Groups: a.groups, Limits: a.scripts.limits,
 		HTTPClient: a.cfg.HTTPClient, Now: a.cfg.Now, Log: a.cfg.Log}
+	user := cfg.User
 	if a.scripts.first > 0 {
 		var err error
 		if cfg.Users, err = process.NewUsers(a.scripts.first, a.scripts.last, j); err != nil {
 			return nil, err
 		}
+		user = cfg.Users.Newcomer()
 	}
+	cfg.Dependencies = a.prepareDependencies(ctx, user)
 	return process.New(cfg)
 }

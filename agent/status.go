@@ -31,11 +31,12 @@ type Status struct {
 	CertificateUntil time.Time `json:"certificate_until,omitzero"`
 	Slots            int       `json:"slots,omitempty"`
 	FreeSlots        int       `json:"free_slots"`
-	Draining         bool      `json:"draining"`            // nothing new is taken
-	Executors        []string  `json:"executors,omitempty"` // ways to start an attempt: process, docker, ssh
-	Limits           string    `json:"limits,omitempty"`    // what enforces those of processes: "cgroup v1: memory, cpu, pids"
-	Scripts          string    `json:"scripts,omitempty"`   // whom processes run as
-	Console          bool      `json:"console"`             // people can open shells here
+	Draining         bool      `json:"draining"`               // nothing new is taken
+	Executors        []string  `json:"executors,omitempty"`    // ways to start an attempt: process, docker, ssh
+	Limits           string    `json:"limits,omitempty"`       // what enforces those of processes: "cgroup v1: memory, cpu, pids"
+	Scripts          string    `json:"scripts,omitempty"`      // whom processes run as
+	Dependencies     string    `json:"dependencies,omitempty"` // whose packages are installed, and from where
+	Console          bool      `json:"console"`                // people can open shells here
 	Held             []Held    `json:"held"`
 }
 
@@ -104,7 +105,7 @@ func (a *Agent) status(line *uplink.Uplink, attempts *supervisor.Supervisor) Sta
 		Status: line.Status(), CertificateUntil: a.identity.Until().UTC(),
 		Slots: a.cfg.Slots, FreeSlots: attempts.FreeSlots(), Draining: a.drain.Draining(), Executors: a.kinds, Console: a.console.On(), Held: []Held{}}
 	if a.groups != nil {
-		s.Limits, s.Scripts = a.groups.String(), a.scripts.String()
+		s.Limits, s.Scripts, s.Dependencies = a.groups.String(), a.scripts.String(), a.describeDependencies()
 	}
 	for _, h := range attempts.Held() {
 		s.Held = append(s.Held, Held{h.Ref.RunID, h.Ref.Attempt, phaseNames[h.Phase]})

@@ -144,6 +144,7 @@ func (o orders) Versions(ctx context.Context, refs []dispatch.VersionRef) (map[d
 			Language: work.language, Source: work.source, SHA256: work.sha256,
 			Env: v.Spec.Env, Timeout: v.Spec.Limit(), Grace: grace,
 			Container: containerOf(v.Spec), Limits: limitsOf(v.Spec), Server: v.Spec.Target.Server,
+			Dependencies: v.Spec.Dependencies,
 		}
 	}
 	return versions, nil

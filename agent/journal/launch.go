@@ -42,6 +42,7 @@ type Phase struct {
 const (
 	Prepare = "prepare" // from the intent to the runner's claim, without the pull
 	Pull    = "pull"    // of an image; only where one was pulled
+	Install = "install" // of the script's dependencies; only where it has some
 	Run     = "run"     // the script
 	Collect = "collect" // from the script's end to the result
 )
@@ -65,6 +66,9 @@ func (e *Entry) Phases(exit Exit) ([]Phase, error) {
 	}
 	if launch.Pull > 0 {
 		list = append(list, Phase{Pull, launch.Pull})
+	}
+	if exit.Install > 0 {
+		list = append(list, Phase{Install, exit.Install})
 	}
 	if claimed && !started.Abandoned {
 		list = append(list, Phase{Run, exit.Duration}, Phase{Collect, exit.Collect})

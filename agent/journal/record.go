@@ -83,6 +83,7 @@ type Exit struct {
 	Duration time.Duration `json:"duration"`
 	LogBytes int64         `json:"log_bytes"`               // framed
 	Dropped  int64         `json:"dropped_bytes,omitempty"` // of the script's output
+	Install  time.Duration `json:"install,omitempty"`       // until the script's dependencies were there
 	Collect  time.Duration `json:"collect,omitempty"`       // from the script's end to this result
 	Problem  *Problem      `json:"problem,omitempty"`       // unless it succeeded
 	BootID   string        `json:"boot_id"`

@@ -12,6 +12,12 @@
 //
 //   - User code runs only after the claim was won, at most once.
 //
+//   - Packages that the script depends on are there before it starts: from an
+//     environment that is whole, or installed now, by a user without rights, in the
+//     script's groups and without anything of the job's. Its runner holds an
+//     environment for as long as it lives (package environment). The script's timeout
+//     begins with the script.
+//
 //   - Not a byte of output reaches the disk before it was masked. Secrets come
 //     over stdin and are on no disk and no command line.
 //

@@ -13,8 +13,10 @@ import (
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/cgroup"
 	"github.com/cronium/cronium/agent/journal"
+	"github.com/cronium/cronium/proto/frame"
 	"github.com/cronium/cronium/proto/payload"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
+	"github.com/cronium/cronium/sdk/dependency"
 	"github.com/cronium/cronium/sdk/problem"
 )
 
@@ -63,7 +65,7 @@ func (r *run) execute(cmd command, h *runnerv1.Handover) journal.Exit {
 		r.log.sync(synced)
 	}()
 	limits := newLimits(h, r.payload, cmd.dir)
-	c, err := r.start(cmd, h, limits)
+	c, err := r.start(cmd, h, limits, r.log.Write)
 	if err != nil {
 		return refused(execProblem(cmd, err))
 	}
@@ -92,9 +94,9 @@ func timeout(p *runnerv1.Payload) time.Duration {
 	return time.Hour
 }
 
-// start forks and executes the script in a session of its own. The calling thread
-// must live as long as the process.
-func (r *run) start(cmd command, h *runnerv1.Handover, l limits) (*child, error) {
+// start forks and executes the script in a session of its own; sink gets its output.
+// The calling thread must live as long as the process.
+func (r *run) start(cmd command, h *runnerv1.Handover, l limits, sink func(frame.Stream, []byte)) (*child, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
@@ -109,7 +111,7 @@ func (r *run) start(cmd command, h *runnerv1.Handover, l limits) (*child, error)
 		defer func() { _ = write[i].Close() }()
 	}
 	files := []uintptr{null.Fd(), write[0].Fd(), write[1].Fd()}
-	if err := c.out.begin(r.log); err != nil {
+	if err := c.out.begin(r.log, sink); err != nil {
 		return nil, err
 	}
 	attr := &syscall.ProcAttr{Dir: cmd.dir, Env: cmd.env, Files: files,
@@ -280,7 +282,7 @@ func ending(status syscall.WaitStatus, why reason, p *runnerv1.Payload) journal.
 // refused is the result of a script that could not be started.
 func refused(p *problem.Problem) journal.Exit {
 	outcome := journal.Infrastructure
-	for _, own := range []*problem.Problem{ErrLanguage, ErrDigest, ErrPayload, payload.ErrRejected, ErrEnvironment} {
+	for _, own := range []*problem.Problem{ErrLanguage, ErrDigest, ErrPayload, payload.ErrRejected, ErrEnvironment, ErrDependenciesOff, dependency.ErrInvalid} {
 		if errors.Is(p, own) {
 			outcome = journal.Rejected
 		}

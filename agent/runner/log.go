@@ -37,7 +37,7 @@ type outputLog struct {
 	batch  []byte
 	grew   chan struct{} // closed and replaced when the log grows
 	flush  chan struct{} // a sync is due
-	lines  [3]lines
+	lines  [4]lines      // by stream; System's is what installers say
 }
 
 // lines is one stream on its way into the log.
@@ -57,7 +57,7 @@ func newLog(dir string, limit int64, set *mask.Set, now func() time.Time) *outpu
 	l := &outputLog{now: now, w: segment.Create(dir), grew: make(chan struct{}), flush: make(chan struct{}, 1)}
 	l.tail.max = min(maxTail, limit/4)
 	l.head = limit - l.tail.max
-	for _, s := range []frame.Stream{frame.Stdout, frame.Stderr} {
+	for _, s := range []frame.Stream{frame.Stdout, frame.Stderr, frame.System} {
 		l.lines[s] = lines{stream: s, mask: set.Stream()}
 	}
 	return l

@@ -26,8 +26,8 @@ type output struct {
 	turn  sync.Mutex // held while something that was read is on its way to the log
 }
 
-// begin starts to read into the log.
-func (o *output) begin(log *outputLog) (err error) {
+// begin starts to read; write gets what was read, the log what went wrong.
+func (o *output) begin(log *outputLog, write func(frame.Stream, []byte)) (err error) {
 	if o.stop[0], o.stop[1], err = os.Pipe(); err != nil {
 		return err
 	}
@@ -38,13 +38,13 @@ func (o *output) begin(log *outputLog) (err error) {
 	}
 	go func() {
 		defer close(o.done)
-		o.read(fds, log)
+		o.read(fds, log, write)
 	}()
 	return nil
 }
 
 // read reads until both pipes have ended, or the third has and nothing is left.
-func (o *output) read(fds []unix.PollFd, log *outputLog) {
+func (o *output) read(fds []unix.PollFd, log *outputLog, write func(frame.Stream, []byte)) {
 	buf, wait := make([]byte, frame.MaxData), -1
 	for open, rounds := 2, afterStop; open > 0 && rounds > 0; {
 		if wait == 0 {
@@ -69,7 +69,7 @@ func (o *output) read(fds []unix.PollFd, log *outputLog) {
 				continue
 			}
 			o.turn.Lock()
-			more := readOne(int(fds[i].Fd), stream, buf, log)
+			more := readOne(int(fds[i].Fd), buf, log, func(p []byte) { write(stream, p) })
 			o.turn.Unlock()
 			if !more {
 				fds[i].Fd = -1
@@ -80,10 +80,10 @@ func (o *output) read(fds []unix.PollFd, log *outputLog) {
 }
 
 // readOne reads what is there, and reports whether there may be more.
-func readOne(fd int, stream frame.Stream, buf []byte, log *outputLog) bool {
+func readOne(fd int, buf []byte, log *outputLog, write func([]byte)) bool {
 	n, err := unix.Read(fd, buf)
 	if n > 0 {
-		log.Write(stream, buf[:n])
+		write(buf[:n])
 	}
 	if err != nil && !errors.Is(err, unix.EINTR) {
 		log.Note("reading the script's output: %v", err)

@@ -41,6 +41,16 @@ var (
 		"The script's environment cannot be set", "Keep every value below 128 KiB and free of NUL; pass large data in a file.")
 	ErrWorkspace = problem.New("workspace_unavailable", 503,
 		"The workspace cannot be prepared", "Free space on the agent's disk and check the permissions of its data directory.")
+	ErrDependenciesOff = problem.New("dependencies_unavailable", 422,
+		"Dependencies are not installed here", "Run the job as a process of a host that has the label dependencies.LANGUAGE; start its agent with --dependencies on, --pip-index, --npm-registry or --wheelhouse.")
+	ErrDependencies = problem.New("dependencies_not_installed", 422,
+		"The job's dependencies could not be installed", "Read the log; check names and versions in spec.dependencies, and that the host's index or wheelhouse has them for its interpreter.")
+	ErrDependencySource = problem.New("dependency_source_unreachable", 503,
+		"The host could not reach its index of packages", "Check the network of the host, and the index that its agent was started with; then run the job again.")
+	ErrDependencyTime = problem.New("dependencies_timed_out", 422,
+		"The job's dependencies were not installed in time", "Start the agent with a longer --dependency-limits time=…, or depend on less.")
+	ErrDependencySize = problem.New("dependencies_too_large", 422,
+		"The job's dependencies take more disk than they may", "Start the agent with a higher --dependency-limits size=…, or depend on less.")
 	ErrExec = problem.New("exec_refused", 503,
 		"The host refused to start the script", "Check the process limit and the memory of the host, and that it allows execution.")
 	ErrStopped = problem.New("runner_stopped", 503,

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cronium/cronium/agent/boot"
 	"github.com/cronium/cronium/agent/call"
+	"github.com/cronium/cronium/agent/environment"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/proto/payload"
 	runnerv1 "github.com/cronium/cronium/proto/runner/v1"
@@ -42,6 +43,9 @@ type run struct {
 	over      chan struct{} // closed when the result is on disk
 	attached  atomic.Int32  // readers of the log
 	now       func() time.Time
+
+	environment *environment.Hold // in use, if the script has dependencies
+	installed   time.Duration     // how long it took to have them
 }
 
 // Later is the directory of a runner that is told it with its handover. Such a
@@ -149,6 +153,10 @@ func (r *run) attempt(ctx context.Context, h *runnerv1.Handover) error {
 	if n := secrets.set.Skipped(); n > 0 {
 		r.log.Note(tooMuchToMask, n)
 	}
+	cmd, failed := r.provide(ctx, cmd, h, secrets)
+	if failed != nil {
+		return r.finish(*failed)
+	}
 	api, err := r.listenAPI(ctx, h, secrets)
 	if err != nil {
 		return r.finish(refused(ErrWorkspace.With("listen for the script: %v", err)))
@@ -198,7 +206,7 @@ func (r *run) claim(h *runnerv1.Handover) error {
 // host runs: the result is all that is left of the attempt.
 func (r *run) finish(exit journal.Exit) error {
 	exit.LogBytes, exit.Dropped = r.log.Close()
-	exit.BootID, exit.WallTime = boot.ID(), r.now().UTC()
+	exit.BootID, exit.WallTime, exit.Install = boot.ID(), r.now().UTC(), r.installed
 	if exit.EndedAt == 0 {
 		exit.EndedAt = boot.Now()
 	}

@@ -82,7 +82,7 @@ func prepare(e *journal.Entry, p *runnerv1.Payload, h *runnerv1.Handover) (comma
 	if err != nil {
 		return command{}, ErrWorkspace.With("%v", err)
 	}
-	return command{path: path, argv: append(append([]string{lang.interpreter}, lang.args...), file), env: environment(e.Work(), p, h), dir: e.Work()}, nil
+	return command{path: path, argv: append(append([]string{lang.interpreter}, lang.args...), file), env: variables(e.Work(), p, h), dir: e.Work()}, nil
 }
 
 // requester is the program that makes HTTP requests.
@@ -103,17 +103,26 @@ func searchPath() string {
 	return defaultPath
 }
 
-func interpreter(lang language, user *runnerv1.User) (string, *problem.Problem) {
-	closed := ""
+// Find returns the first program of that name on the search path that the user may
+// run; otherwise a path that is closed to it, or nothing.
+func Find(program string, user *runnerv1.User) (path, closed string) {
 	for dir := range strings.SplitSeq(searchPath(), ":") {
-		path, err := exec.LookPath(filepath.Join(dir, lang.interpreter))
+		path, err := exec.LookPath(filepath.Join(dir, program))
 		if err != nil || !filepath.IsAbs(path) {
 			continue
 		}
 		if mayRun(path, user) {
-			return path, nil
+			return path, ""
 		}
 		closed = path
+	}
+	return "", closed
+}
+
+func interpreter(lang language, user *runnerv1.User) (string, *problem.Problem) {
+	path, closed := Find(lang.interpreter, user)
+	if path != "" {
+		return path, nil
 	}
 	if closed != "" {
 		return "", ErrInterpreter.With("%s is closed to the script's user", closed)
@@ -148,9 +157,9 @@ func furnish(work, file string, p *runnerv1.Payload, user *runnerv1.User) (strin
 	return script, nil
 }
 
-// environment is the whole environment of the script: nothing is inherited but
+// variables are the whole environment of the script: nothing is inherited but
 // PATH. The hub has filled in what the job, its inputs and the run are.
-func environment(work string, p *runnerv1.Payload, h *runnerv1.Handover) []string {
+func variables(work string, p *runnerv1.Payload, h *runnerv1.Handover) []string {
 	user := h.GetUser().GetName()
 	if user == "" {
 		user = os.Getenv("USER")

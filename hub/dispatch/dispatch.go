@@ -47,6 +47,8 @@ type JobVersion struct {
 	Container *Container // nil: a process of the host
 	Server    string     // name of the server that it runs on; empty: the agent's own host
 	Limits    Limits
+
+	Dependencies []string // packages that the script needs
 }
 
 // Container is what a script runs in.

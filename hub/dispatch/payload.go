@@ -41,7 +41,7 @@ func (d *Dispatch) assignment(agent uuid.UUID, c run.Claimed, v JobVersion, way 
 	payload := &runnerv1.Payload{
 		Ref:     &runnerv1.Attempt{RunId: c.RunID.String(), Attempt: c.Attempt, Fence: c.Fence},
 		Project: project, Job: c.JobName, JobVersion: int32(c.JobVersion), //nolint:gosec // from an integer column
-		Script:  &runnerv1.Script{Language: v.Language, Source: v.Source, Sha256: v.SHA256},
+		Script:  &runnerv1.Script{Language: v.Language, Source: v.Source, Sha256: v.SHA256, Dependencies: v.Dependencies},
 		Env:     environment(c, v, project),
 		Timeout: durationpb.New(v.Timeout), Grace: durationpb.New(v.Grace),
 		LogLimitBytes: d.config.LogLimit, InputsJson: c.InputsJSON, Server: way.Server,

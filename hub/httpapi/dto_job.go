@@ -32,6 +32,8 @@ type JobSpec struct {
 	Limits    *JobLimits    `json:"limits,omitempty"`
 
 	Secrets []string `json:"secrets,omitempty" maxItems:"32" doc:"Names of the project's secrets that the script may read"`
+
+	Dependencies []string `json:"dependencies,omitempty" maxItems:"64" doc:"Packages that the host installs for a script in Python (requests==2.32.3) or Node (left-pad@1.3.0)"`
 }
 
 // JobContainer is the Docker container that a job's script runs in.

@@ -104,7 +104,7 @@ type Attempt struct {
 
 // Stage is a part of an attempt.
 type Stage struct {
-	Name       string `json:"name" enum:"prepare,pull,run,collect" doc:"prepare: until the script's runner is there; pull: of an image; run: the script; collect: from its end to the result"`
+	Name       string `json:"name" enum:"prepare,pull,install,run,collect" doc:"prepare: until the script's runner is there; pull: of an image; install: of the script's dependencies; run: the script; collect: from its end to the result"`
 	DurationMS int64  `json:"duration_ms"`
 }
 

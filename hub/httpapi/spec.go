@@ -18,7 +18,7 @@ func definition(d JobDefinition) job.Definition {
 
 func jobSpec(s JobSpec) job.Spec {
 	spec := job.Spec{
-		HTTP: httpRequest(s.HTTP), Timeout: s.Timeout, Env: s.Env, Secrets: s.Secrets,
+		HTTP: httpRequest(s.HTTP), Timeout: s.Timeout, Env: s.Env, Secrets: s.Secrets, Dependencies: s.Dependencies,
 	}
 	if s.Script != nil {
 		spec.Script = job.Script(*s.Script)
@@ -53,7 +53,7 @@ func jobSpec(s JobSpec) job.Spec {
 
 func showSpec(s job.Spec) JobSpec {
 	shown := JobSpec{
-		HTTP: showRequest(s.HTTP), Timeout: s.Timeout, Env: s.Env, Secrets: s.Secrets,
+		HTTP: showRequest(s.HTTP), Timeout: s.Timeout, Env: s.Env, Secrets: s.Secrets, Dependencies: s.Dependencies,
 	}
 	if s.HTTP == nil {
 		script := JobScript(s.Script)

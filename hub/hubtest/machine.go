@@ -36,8 +36,8 @@ type Machine struct {
 }
 
 // NewMachine starts a hub, enrols an agent and returns when jobs can run. The
-// binaries must have been built (make build). The flags are the agent's.
-func NewMachine(t testing.TB, flags ...string) *Machine {
+// binaries must have been built (make build). Variables, as NAME=VALUE, are for the agent.
+func NewMachine(t testing.TB, variables ...string) *Machine {
 	t.Helper()
 	m := NewHubMachine(t)
 	bin := binDir(t)
@@ -48,8 +48,8 @@ func NewMachine(t testing.TB, flags ...string) *Machine {
 	if out, err := enrol.CombinedOutput(); err != nil {
 		t.Fatalf("cronium-agent enrol: %v\n%s", err, out)
 	}
-	m.Agent = newProcess(t, m.Dir, filepath.Join(bin, "cronium-agent"), nil,
-		append([]string{"run", "--data-dir", agentDir, "--runner", filepath.Join(bin, "cronium-runner")}, flags...)...)
+	m.Agent = newProcess(t, m.Dir, filepath.Join(bin, "cronium-agent"), variables,
+		"run", "--data-dir", agentDir, "--runner", filepath.Join(bin, "cronium-runner"))
 	m.Agent.Start()
 	m.AwaitAgent()
 	return m

@@ -29,7 +29,7 @@ echo the end`
 // TestAScriptSeesNoCredentialOfOthers has a script look around while another one
 // holds secrets, everywhere that scripts run.
 func TestAScriptSeesNoCredentialOfOthers(t *testing.T) {
-	m := hubtest.NewMachine(t, "--docker", dockertest.Start(t).Host)
+	m := hubtest.NewMachine(t, "CRONIUM_DOCKER="+dockertest.Start(t).Host)
 	server := sshtest.Start(t)
 	addServer(t, m.Client, "server-1", server)
 	secrets := map[string]string{"a secret": "canary-of-a-secret-4711", "a secret input": "canary-of-an-input-0815"}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cronium/cronium/proto/image"
+	"github.com/cronium/cronium/sdk/dependency"
 )
 
 // Container is the Docker container that a job's script runs in.
@@ -121,15 +122,19 @@ func bytesOf(text string) int64 {
 const ContainerLabel = "executor.docker"
 
 // Hosts are the labels that a host of the job must have. A host that can limit what a
-// process uses says so by labels; of a container the Docker engine sees to it.
+// process uses, or install what a script depends on, says so by labels; limits of a
+// container are the Docker engine's.
 func (s Spec) Hosts() map[string]string {
 	labels := map[string]string{}
+	if len(s.Dependencies) > 0 {
+		labels[dependency.Label(s.Script.Language)] = "true"
+	}
 	switch l := s.Limits; {
 	case s.Container != nil:
 		labels[ContainerLabel] = "true"
-	case l == nil:
+	case l == nil && len(labels) == 0:
 		return s.Target.Labels
-	default:
+	case l != nil:
 		for name, limited := range map[string]bool{"memory": l.Memory != "", "cpus": l.CPUs > 0, "processes": l.Processes > 0} {
 			if limited {
 				labels["limits."+name] = "true"

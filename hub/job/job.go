@@ -41,6 +41,8 @@ type Spec struct {
 	Limits    *Limits    `json:"limits,omitempty"`    // default: the executor's
 
 	Secrets []string `json:"secrets,omitempty"` // names of the project's secrets that the script may read, sorted
+
+	Dependencies []string `json:"dependencies,omitempty"` // packages that the host installs for the script (sdk/dependency), sorted
 }
 
 // Language is what the job's work is written in: that of its script, or http.

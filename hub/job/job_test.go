@@ -17,6 +17,7 @@ import (
 	"github.com/cronium/cronium/hub/authz"
 	"github.com/cronium/cronium/hub/postgres"
 	"github.com/cronium/cronium/hub/postgres/pgtest"
+	"github.com/cronium/cronium/sdk/dependency"
 	"github.com/cronium/cronium/sdk/problem"
 	"github.com/cronium/cronium/sdk/schema"
 )
@@ -338,6 +339,16 @@ func TestBadDefinitionsAreRefusedWithCodeAndField(t *testing.T) {
 			d.Spec.Container, d.Spec.Limits = &Container{Image: "a:1"}, &Limits{Processes: -1}
 		}, ErrRange, "spec.limits.processes", ""},
 		{"on", func(d *Definition) { d.Spec.Retries.On = []string{"succeeded"} }, ErrParameter, "spec.retries.on", ""},
+		{"option as dependency", func(d *Definition) {
+			d.Spec.Script.Language, d.Spec.Dependencies = "python", []string{"requests", "--index-url=x"}
+		}, dependency.ErrInvalid, "spec.dependencies[1]", "--index-url=x"},
+		{"dependencies of bash", func(d *Definition) { d.Spec.Dependencies = []string{"jq"} }, dependency.ErrInvalid, "spec.dependencies", "bash"},
+		{"dependencies in a container", func(d *Definition) {
+			d.Spec.Script.Language, d.Spec.Dependencies, d.Spec.Container = "python", []string{"requests"}, &Container{}
+		}, ErrDependencies, "spec.dependencies", "container"},
+		{"dependencies on a server", func(d *Definition) {
+			d.Spec.Script.Language, d.Spec.Dependencies, d.Spec.Target = "python", []string{"requests"}, Target{Server: "db-1"}
+		}, ErrDependencies, "spec.dependencies", "db-1"},
 		{"LD_PRELOAD", func(d *Definition) { d.Spec.Env = map[string]string{"LD_PRELOAD": "x"} }, ErrEnv, "spec.env.LD_PRELOAD", "LD_PRELOAD may not be set"},
 		{"A=B", func(d *Definition) { d.Spec.Env = map[string]string{"A=B": "x"} }, ErrEnv, "spec.env", "name must match"},
 		{"empty variable", func(d *Definition) { d.Spec.Env = map[string]string{"": "x"} }, ErrEnv, "spec.env", ""},
@@ -406,7 +417,7 @@ func TestDurationsAreWrittenShort(t *testing.T) {
 	}
 }
 
-func TestHostsMustBeAbleToLimitWhatTheJobLimits(t *testing.T) {
+func TestHostsMustBeAbleToDoWhatTheJobNeeds(t *testing.T) {
 	target := Target{Labels: map[string]string{"team": "dba"}}
 	for name, c := range map[string]struct {
 		spec Spec
@@ -415,6 +426,8 @@ func TestHostsMustBeAbleToLimitWhatTheJobLimits(t *testing.T) {
 		"no limits":      {Spec{Target: target}, map[string]string{"team": "dba"}},
 		"all of them":    {Spec{Target: target, Limits: &Limits{Memory: "1GiB", CPUs: 0.5, Processes: 9}}, map[string]string{"team": "dba", "limits.memory": "true", "limits.cpus": "true", "limits.processes": "true"}},
 		"the runner's":   {Spec{Target: target, Limits: &Limits{FileSize: "1GiB", Workspace: "1GiB"}}, map[string]string{"team": "dba"}},
+		"dependencies":   {Spec{Target: target, Script: Script{Language: "node"}, Dependencies: []string{"a"}}, map[string]string{"team": "dba", "dependencies.node": "true"}},
+		"both":           {Spec{Script: Script{Language: "python"}, Dependencies: []string{"a"}, Limits: &Limits{CPUs: 1}}, map[string]string{"dependencies.python": "true", "limits.cpus": "true"}},
 		"of a container": {Spec{Target: target, Limits: &Limits{Memory: "1GiB"}, Container: &Container{Image: "a:1"}}, map[string]string{"team": "dba", ContainerLabel: "true"}},
 	} {
 		if diff := cmp.Diff(c.want, c.spec.Hosts()); diff != "" {

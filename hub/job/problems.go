@@ -32,6 +32,8 @@ var (
 		"Target names two places", "Say either target.labels or target.server.")
 	ErrContainerOnServer = problem.New("container_on_server", http.StatusUnprocessableEntity,
 		"Servers run no containers", "Remove spec.container to run the script on the server itself, or choose a host by labels.")
+	ErrDependencies = problem.New("dependencies_misplaced", http.StatusUnprocessableEntity,
+		"Dependencies are installed on hosts only", "Remove spec.dependencies, or let the script be a process of a host.")
 	ErrImage = problem.New("image_invalid", http.StatusUnprocessableEntity,
 		"Image reference is not valid", "Write it as NAME:TAG or NAME@sha256:DIGEST, for example python:3.12-slim.")
 	ErrSecrets = problem.New("secrets_invalid", http.StatusUnprocessableEntity,

@@ -82,6 +82,9 @@ func normalise(d Definition) (Definition, []Warning, error) {
 	if d.Spec.Secrets, err = normaliseSecrets(d.Spec.Secrets); err != nil {
 		return d, nil, err
 	}
+	if d.Spec.Dependencies, err = normaliseDependencies(d.Spec); err != nil {
+		return d, nil, err
+	}
 	bare := d.Spec
 	bare.Script.Source = ""
 	if b, err := json.Marshal(bare); err != nil || len(b) > maxSpec {

@@ -142,7 +142,7 @@ type Ran struct {
 
 // Stage is a part of an attempt.
 type Stage struct {
-	Name     string        `json:"name"` // prepare, pull, run, collect
+	Name     string        `json:"name"` // prepare, pull, install, run, collect
 	Duration time.Duration `json:"duration"`
 }
 

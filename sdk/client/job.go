@@ -46,6 +46,8 @@ type Spec struct {
 	Limits    *Limits    `json:"limits,omitempty"`
 
 	Secrets []string `json:"secrets,omitempty"` // names of the project's secrets that the script may read
+
+	Dependencies []string `json:"dependencies,omitempty"` // packages that the host installs for the script
 }
 
 // Container is the Docker container that a job's script runs in.

@@ -51,6 +51,8 @@ type Spec struct {
 
 	Secrets []string `json:"secrets,omitempty"` // names of the project's secrets that the script may read
 
+	Dependencies []string `json:"dependencies,omitempty"` // packages that the host installs for the script (sdk/dependency)
+
 	// Schedules that are nil leave the job's as they are; an empty list removes all.
 	Schedules []Schedule `json:"schedules,omitzero"`
 }

@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -8,6 +9,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/cronium/cronium/sdk/dependency"
+	"github.com/cronium/cronium/sdk/request"
 	"github.com/cronium/cronium/sdk/schema"
 )
 
@@ -42,6 +45,9 @@ func (r *reader) spec(n *yaml.Node, at string, s *Spec) {
 	before := len(r.findings)
 	r.object(n, at, r.specFields(s))
 	r.work(n, at, *s)
+	if list := child(n, "dependencies"); list != nil && len(r.findings) == before {
+		r.dependencies(list, join(at, "dependencies"), *s)
+	}
 	if http := child(n, "http"); http != nil && len(r.findings) == before {
 		r.ruled(http, join(at, "http"), *s)
 	}
@@ -60,7 +66,33 @@ func (r *reader) specFields(s *Spec) fields {
 		"limits":    func(n *yaml.Node, at string) { s.Limits = r.limits(n, at) },
 		"secrets":   r.names(&s.Secrets, secretName, 32),
 		"schedules": func(n *yaml.Node, at string) { s.Schedules = r.schedules(n, at) },
+
+		"dependencies": r.names(&s.Dependencies, packageName, dependency.Max),
 	}
+}
+
+// dependencies checks what is more than a pattern.
+func (r *reader) dependencies(n *yaml.Node, at string, s Spec) {
+	switch {
+	case s.Container != nil:
+		r.found(n, at, "packages are installed for processes of hosts, not in containers: use an image that has them")
+		return
+	case s.Target != nil && s.Target.Server != "":
+		r.found(n, at, "packages are installed on hosts, not on the server %s", s.Target.Server)
+		return
+	}
+	language := s.Script.Language
+	if s.HTTP != nil {
+		language = request.Language
+	}
+	_, i, err := dependency.Check(language, s.Dependencies)
+	if err == nil {
+		return
+	}
+	if i >= 0 {
+		n, at = n.Content[i], fmt.Sprintf("%s[%d]", at, i)
+	}
+	r.found(n, at, "%s", said(err))
 }
 
 func (r *reader) script(n *yaml.Node, at string, s *Script) {

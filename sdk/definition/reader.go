@@ -17,6 +17,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/cronium/cronium/sdk/dependency"
 	"github.com/cronium/cronium/sdk/problem"
 )
 
@@ -49,6 +50,8 @@ var (
 		"1–64 letters, digits, _ and -, with a letter or _ first", 64}
 	secretName = kind{regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,127}$`),
 		"1–128 letters, digits and _ . -, with a letter or _ first", 128}
+	packageName = kind{regexp.MustCompile(`^[A-Za-z0-9@][^\x00-\x1f\x7f:\\]*$`),
+		"a package, such as requests==2.32.3 or left-pad@1.3.0; no options, paths and addresses", dependency.MaxLength}
 	durations = kind{regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`),
 		"write a duration with units, like 90s, 2m or 1h30m", 32}
 	labelValue  = kind{regexp.MustCompile(`^[^\x00-\x1f\x7f]*$`), "no control characters", 128}

@@ -41,6 +41,7 @@ type commands struct {
 	Run     runCommand       `cmd:"" help:"Run jobs until SIGTERM or Ctrl-C. Scripts that run then run on, and the next agent finds them."`
 	Status  statusCommand    `cmd:"" help:"Tell how the agent of a data directory is. Ends with 0 if it is connected, else with 1."`
 	Request requestCommand   `cmd:"" hidden:"" name:"http-request" help:"Make the HTTP request of a job. Runners call this."`
+	Install installCommand   `cmd:"" hidden:"" name:"install-dependencies" help:"Install what the script of a job depends on. Runners call this."`
 	Drain   drainCommand     `cmd:"" help:"Take nothing new; what runs goes on. It holds over restarts, until 'resume' here or in the hub."`
 	Resume  resumeCommand    `cmd:"" help:"Take work again."`
 	Service serviceCommand   `cmd:"" help:"Make the agent a service of systemd."`
@@ -65,6 +66,12 @@ type runCommand struct {
 	Users   string            `name:"script-users" default:"61184-65519" placeholder:"FROM-TO" help:"The ids of the users that attempts get." env:"CRONIUM_SCRIPT_USERS"`
 	Default map[string]string `name:"default-limits" placeholder:"NAME=VALUE,…" help:"What a process may use if its job does not say: memory=512MiB,cpus=1.5,processes=256,file_size=1GiB,workspace=10GiB." env:"CRONIUM_DEFAULT_LIMITS" mapsep:","`
 	Max     map[string]string `name:"max-limits" placeholder:"NAME=VALUE,…" help:"The most that a job may ask for, in the same form." env:"CRONIUM_MAX_LIMITS" mapsep:","`
+	Depend  string            `name:"dependencies" default:"auto" placeholder:"WHEN" help:"Install the packages that scripts depend on: on, off, or auto, which is those of the languages for which an index or a wheelhouse is given." env:"CRONIUM_DEPENDENCIES"`
+	Pip     string            `name:"pip-index" placeholder:"URL" help:"Where pip finds packages; by default as it is configured on this host. Others can read a password in it in the list of processes; the environment keeps it to you." env:"CRONIUM_PIP_INDEX"`
+	NPM     string            `name:"npm-registry" placeholder:"URL" help:"Where npm finds packages; by default as it is configured on this host." env:"CRONIUM_NPM_REGISTRY"`
+	Wheels  string            `name:"wheelhouse" placeholder:"DIR" help:"Take packages from a directory of wheels (*.whl) and packed packages (*.tgz), and from nowhere else." env:"CRONIUM_WHEELHOUSE"`
+	Builds  bool              `name:"dependency-builds" help:"Let packages run code of their own when they are installed: source distributions and install scripts." env:"CRONIUM_DEPENDENCY_BUILDS"`
+	Bounds  map[string]string `name:"dependency-limits" placeholder:"NAME=VALUE,…" help:"What an installation may take, and what is kept: time=10m,size=2GiB,total=10GiB,unused=720h are the defaults." env:"CRONIUM_DEPENDENCY_LIMITS" mapsep:","`
 	Docker  string            `default:"auto" placeholder:"ADDR" help:"The Docker engine for jobs in containers: an address such as unix:///var/run/docker.sock, auto (the usual one, if it is there) or off." env:"CRONIUM_DOCKER"`
 	Image   map[string]string `placeholder:"LANGUAGE=REFERENCE" help:"The image of jobs in containers that name none; may be repeated. By default those of 'make images': cronium-bash, cronium-python and cronium-node." mapsep:"none"`
 	Policy  string            `name:"docker-policy" placeholder:"FILE" help:"What jobs in containers may have on this host; by default docker.yaml in the data directory, if it is there." env:"CRONIUM_DOCKER_POLICY"`
@@ -233,7 +240,8 @@ func (c *runCommand) run(ctx context.Context, log *slog.Logger, up *upgrade.Upgr
 		return err
 	}
 	a, err := agent.New(agent.Config{DataDir: c.DataDir, Slots: c.Slots, RunnerPath: runner, RunAs: c.RunAs, AllowRootScripts: c.Root,
-		ScriptUsers: c.Users, DefaultLimits: c.Default, MaxLimits: c.Max, HTTPClient: self, Docker: c.Docker, DockerPolicy: c.Policy, Images: c.Image,
+		ScriptUsers: c.Users, DefaultLimits: c.Default, MaxLimits: c.Max, HTTPClient: self, Installer: self,
+		Dependencies: c.Depend, PipIndex: c.Pip, NPMRegistry: c.NPM, Wheelhouse: c.Wheels, DependencyBuilds: c.Builds, DependencyLimits: c.Bounds, Docker: c.Docker, DockerPolicy: c.Policy, Images: c.Image,
 		Console: c.Console, ConsoleAs: c.ShellAs,
 		Labels: c.Label, Version: version, Upgrades: up, Log: log})
 	if err != nil {
@@ -382,6 +390,9 @@ func show(out io.Writer, s agent.Status) {
 	_, _ = fmt.Fprintf(out, "Version      %s, process %d\nSlots        %d, %d free\nExecutors    %s\n", s.Version, s.PID, s.Slots, s.FreeSlots, strings.Join(s.Executors, ", "))
 	if s.Limits != "" {
 		_, _ = fmt.Fprintf(out, "Limits       %s\nScripts      as %s\n", s.Limits, s.Scripts)
+	}
+	if s.Dependencies != "" {
+		_, _ = fmt.Fprintf(out, "Dependencies %s\n", s.Dependencies)
 	}
 	if s.Console {
 		_, _ = fmt.Fprintln(out, "Console      on")

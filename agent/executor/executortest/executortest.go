@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/cronium/cronium/agent/call"
 	"github.com/cronium/cronium/agent/executor"
+	"github.com/cronium/cronium/agent/installer"
 	"github.com/cronium/cronium/agent/journal"
 	"github.com/cronium/cronium/agent/runner"
 	"github.com/cronium/cronium/agent/segment"
@@ -49,6 +51,9 @@ func Main(m *testing.M) {
 		if len(os.Args) > 1 && os.Args[1] == "call" {
 			os.Exit(call.Main(os.Args[2:], os.Getenv("CRONIUM_SOCKET"), os.Stdin, os.Stdout, os.Stderr))
 		}
+		if len(os.Args) > 1 && os.Args[1] == "install-dependencies" {
+			os.Exit(install(os.Args[2:]))
+		}
 		if err := runner.Main(context.Background(), os.Args[1], os.Stdin, time.Now); err != nil {
 			fmt.Fprintln(os.Stderr, "error: "+err.Error())
 			os.Exit(1)
@@ -59,6 +64,25 @@ func Main(m *testing.M) {
 		panic(err)
 	}
 	os.Exit(m.Run())
+}
+
+// install plays the agent's program that installs packages.
+func install(args []string) int {
+	var o installer.Order
+	flags := flag.NewFlagSet("install-dependencies", flag.ExitOnError)
+	flags.StringVar(&o.Language, "language", "", "")
+	flags.StringVar(&o.Interpreter, "interpreter", "", "")
+	flags.StringVar(&o.Target, "target", "", "")
+	flags.StringVar(&o.Wheelhouse, "wheelhouse", "", "")
+	flags.BoolVar(&o.Builds, "builds", false, "")
+	_ = flags.Parse(args)
+	o.Dependencies = flags.Args()
+	code, err := installer.Run(context.Background(), o, os.Environ(), os.Stdout, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error: "+err.Error())
+		return 1
+	}
+	return code
 }
 
 // MainThen runs the tests and then done.

@@ -32,7 +32,7 @@ func (x *Executor) handover(a executor.Attempt) (*runnerv1.Handover, error) {
 	if h == nil {
 		h = &runnerv1.Handover{}
 	}
-	h.User, h.Dir, h.HttpClient = x.cfg.User, a.Entry.Dir, x.cfg.HTTPClient
+	h.User, h.Dir, h.HttpClient, h.Dependencies = x.cfg.User, a.Entry.Dir, x.cfg.HTTPClient, x.cfg.Dependencies
 	spec, err := a.Entry.Spec()
 	if err != nil {
 		return nil, fmt.Errorf("read the payload: %w", err)

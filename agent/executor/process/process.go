@@ -31,8 +31,11 @@ type Config struct {
 	// HTTPClient is the program that runners start for HTTP requests, as
 	// `PROGRAM http-request FILE`; without one they are refused.
 	HTTPClient string
-	Now        func() time.Time
-	Log        *slog.Logger
+	// Dependencies say how packages that scripts depend on are installed; without it
+	// such scripts are refused.
+	Dependencies *runnerv1.Dependencies
+	Now          func() time.Time
+	Log          *slog.Logger
 }
 
 // Executor implements [executor.Executor].

@@ -62,7 +62,7 @@ type place struct {
 // everywhere is a machine whose agent has each executor, and the places.
 func everywhere(t *testing.T) (*hubtest.Machine, *sshtest.Apart, []place) {
 	t.Helper()
-	m := hubtest.NewMachine(t, "--docker", dockertest.Start(t).Host)
+	m := hubtest.NewMachine(t, "CRONIUM_DOCKER="+dockertest.Start(t).Host)
 	server := sshtest.StartApart(t)
 	addServer(t, m, "server-1", server.Server)
 	return m, server, []place{

@@ -483,6 +483,7 @@ type Script struct {
 	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"` // bash, python, node, or http: then source is a request (sdk/request)
 	Source        []byte                 `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
 	Sha256        []byte                 `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Dependencies  []string               `protobuf:"bytes,4,rep,name=dependencies,proto3" json:"dependencies,omitempty"` // packages that it needs (sdk/dependency)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -538,6 +539,13 @@ func (x *Script) GetSha256() []byte {
 	return nil
 }
 
+func (x *Script) GetDependencies() []string {
+	if x != nil {
+		return x.Dependencies
+	}
+	return nil
+}
+
 // Handover is what a runner reads from its stdin before it does anything. It is
 // never on a disk or a command line.
 type Handover struct {
@@ -553,6 +561,7 @@ type Handover struct {
 	ScriptCgroups []string               `protobuf:"bytes,20,rep,name=script_cgroups,json=scriptCgroups,proto3" json:"script_cgroups,omitempty"` // directories of the script's own groups, outside of which its runner is
 	Limits        *Limits                `protobuf:"bytes,21,opt,name=limits,proto3" json:"limits,omitempty"`                                    // in force: the host's defaults filled in; unset: the payload's
 	HttpClient    string                 `protobuf:"bytes,22,opt,name=http_client,json=httpClient,proto3" json:"http_client,omitempty"`          // program that makes HTTP requests; empty: there is none here
+	Dependencies  *Dependencies          `protobuf:"bytes,23,opt,name=dependencies,proto3" json:"dependencies,omitempty"`                        // unset: none are installed here
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -664,6 +673,114 @@ func (x *Handover) GetHttpClient() string {
 	return ""
 }
 
+func (x *Handover) GetDependencies() *Dependencies {
+	if x != nil {
+		return x.Dependencies
+	}
+	return nil
+}
+
+// Dependencies say how packages that scripts depend on are installed.
+type Dependencies struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Dir            string                 `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"`                                                                           // of the environments; only the agent's user may write there
+	Languages      []string               `protobuf:"bytes,2,rep,name=languages,proto3" json:"languages,omitempty"`                                                               // whose packages are installed here
+	Installer      string                 `protobuf:"bytes,3,opt,name=installer,proto3" json:"installer,omitempty"`                                                               // program that installs (agent/installer)
+	Wheelhouse     string                 `protobuf:"bytes,4,opt,name=wheelhouse,proto3" json:"wheelhouse,omitempty"`                                                             // directory; set: packages are taken from there and nowhere else
+	Builds         bool                   `protobuf:"varint,5,opt,name=builds,proto3" json:"builds,omitempty"`                                                                    // packages may run code of their own when they are installed
+	Env            map[string]string      `protobuf:"bytes,6,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // of the installers: indexes, proxies; may hold credentials, and is never on a disk
+	TimeLimit      *durationpb.Duration   `protobuf:"bytes,7,opt,name=time_limit,json=timeLimit,proto3" json:"time_limit,omitempty"`                                              // of one installation, the wait for another one included
+	SizeLimitBytes int64                  `protobuf:"varint,8,opt,name=size_limit_bytes,json=sizeLimitBytes,proto3" json:"size_limit_bytes,omitempty"`                            // of one environment
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Dependencies) Reset() {
+	*x = Dependencies{}
+	mi := &file_runner_v1_runner_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dependencies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dependencies) ProtoMessage() {}
+
+func (x *Dependencies) ProtoReflect() protoreflect.Message {
+	mi := &file_runner_v1_runner_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dependencies.ProtoReflect.Descriptor instead.
+func (*Dependencies) Descriptor() ([]byte, []int) {
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Dependencies) GetDir() string {
+	if x != nil {
+		return x.Dir
+	}
+	return ""
+}
+
+func (x *Dependencies) GetLanguages() []string {
+	if x != nil {
+		return x.Languages
+	}
+	return nil
+}
+
+func (x *Dependencies) GetInstaller() string {
+	if x != nil {
+		return x.Installer
+	}
+	return ""
+}
+
+func (x *Dependencies) GetWheelhouse() string {
+	if x != nil {
+		return x.Wheelhouse
+	}
+	return ""
+}
+
+func (x *Dependencies) GetBuilds() bool {
+	if x != nil {
+		return x.Builds
+	}
+	return false
+}
+
+func (x *Dependencies) GetEnv() map[string]string {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+func (x *Dependencies) GetTimeLimit() *durationpb.Duration {
+	if x != nil {
+		return x.TimeLimit
+	}
+	return nil
+}
+
+func (x *Dependencies) GetSizeLimitBytes() int64 {
+	if x != nil {
+		return x.SizeLimitBytes
+	}
+	return 0
+}
+
 // User is whom the script runs as.
 type User struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -678,7 +795,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_runner_v1_runner_proto_msgTypes[7]
+	mi := &file_runner_v1_runner_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +807,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[7]
+	mi := &file_runner_v1_runner_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +820,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{7}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *User) GetUid() uint32 {
@@ -754,7 +871,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_runner_v1_runner_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +883,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[8]
+	mi := &file_runner_v1_runner_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +896,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{8}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Call) GetId() int64 {
@@ -822,7 +939,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_runner_v1_runner_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -834,7 +951,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[9]
+	mi := &file_runner_v1_runner_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -847,7 +964,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{9}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Answer) GetId() int64 {
@@ -884,7 +1001,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_runner_v1_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +1013,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[10]
+	mi := &file_runner_v1_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1026,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{10}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Problem) GetCode() string {
@@ -948,7 +1065,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_runner_v1_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1077,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[11]
+	mi := &file_runner_v1_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1090,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{11}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{12}
 }
 
 type StatusResponse struct {
@@ -988,7 +1105,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_runner_v1_runner_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1117,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[12]
+	mi := &file_runner_v1_runner_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1130,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{12}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StatusResponse) GetFence() int64 {
@@ -1054,7 +1171,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_runner_v1_runner_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1183,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[13]
+	mi := &file_runner_v1_runner_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1196,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{13}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CancelRequest) GetFence() int64 {
@@ -1104,7 +1221,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_runner_v1_runner_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1233,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[14]
+	mi := &file_runner_v1_runner_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1246,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{14}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{15}
 }
 
 type AttachRequest struct {
@@ -1141,7 +1258,7 @@ type AttachRequest struct {
 
 func (x *AttachRequest) Reset() {
 	*x = AttachRequest{}
-	mi := &file_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_runner_v1_runner_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1270,7 @@ func (x *AttachRequest) String() string {
 func (*AttachRequest) ProtoMessage() {}
 
 func (x *AttachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[15]
+	mi := &file_runner_v1_runner_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1283,7 @@ func (x *AttachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachRequest.ProtoReflect.Descriptor instead.
 func (*AttachRequest) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{15}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AttachRequest) GetOffset() int64 {
@@ -1186,7 +1303,7 @@ type AttachResponse struct {
 
 func (x *AttachResponse) Reset() {
 	*x = AttachResponse{}
-	mi := &file_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_runner_v1_runner_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1198,7 +1315,7 @@ func (x *AttachResponse) String() string {
 func (*AttachResponse) ProtoMessage() {}
 
 func (x *AttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_runner_v1_runner_proto_msgTypes[16]
+	mi := &file_runner_v1_runner_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1211,7 +1328,7 @@ func (x *AttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttachResponse.ProtoReflect.Descriptor instead.
 func (*AttachResponse) Descriptor() ([]byte, []int) {
-	return file_runner_v1_runner_proto_rawDescGZIP(), []int{16}
+	return file_runner_v1_runner_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AttachResponse) GetOffset() int64 {
@@ -1278,11 +1395,12 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\aAttempt\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x05R\aattempt\x12\x14\n" +
-	"\x05fence\x18\x03 \x01(\x03R\x05fence\"T\n" +
+	"\x05fence\x18\x03 \x01(\x03R\x05fence\"x\n" +
 	"\x06Script\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\fR\x06source\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\fR\x06sha256\"\xbe\x03\n" +
+	"\x06sha256\x18\x03 \x01(\fR\x06sha256\x12\"\n" +
+	"\fdependencies\x18\x04 \x03(\tR\fdependencies\"\xfb\x03\n" +
 	"\bHandover\x12\x12\n" +
 	"\x04mask\x18\x01 \x03(\fR\x04mask\x12A\n" +
 	"\n" +
@@ -1297,8 +1415,24 @@ const file_runner_v1_runner_proto_rawDesc = "" +
 	"\x0escript_cgroups\x18\x14 \x03(\tR\rscriptCgroups\x12)\n" +
 	"\x06limits\x18\x15 \x01(\v2\x11.runner.v1.LimitsR\x06limits\x12\x1f\n" +
 	"\vhttp_client\x18\x16 \x01(\tR\n" +
-	"httpClient\x1a<\n" +
+	"httpClient\x12;\n" +
+	"\fdependencies\x18\x17 \x01(\v2\x17.runner.v1.DependenciesR\fdependencies\x1a<\n" +
 	"\x0eSecretEnvEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe4\x02\n" +
+	"\fDependencies\x12\x10\n" +
+	"\x03dir\x18\x01 \x01(\tR\x03dir\x12\x1c\n" +
+	"\tlanguages\x18\x02 \x03(\tR\tlanguages\x12\x1c\n" +
+	"\tinstaller\x18\x03 \x01(\tR\tinstaller\x12\x1e\n" +
+	"\n" +
+	"wheelhouse\x18\x04 \x01(\tR\n" +
+	"wheelhouse\x12\x16\n" +
+	"\x06builds\x18\x05 \x01(\bR\x06builds\x122\n" +
+	"\x03env\x18\x06 \x03(\v2 .runner.v1.Dependencies.EnvEntryR\x03env\x128\n" +
+	"\n" +
+	"time_limit\x18\a \x01(\v2\x19.google.protobuf.DurationR\ttimeLimit\x12(\n" +
+	"\x10size_limit_bytes\x18\b \x01(\x03R\x0esizeLimitBytes\x1a6\n" +
+	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x01\n" +
 	"\x04User\x12\x10\n" +
@@ -1357,7 +1491,7 @@ func file_runner_v1_runner_proto_rawDescGZIP() []byte {
 	return file_runner_v1_runner_proto_rawDescData
 }
 
-var file_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_runner_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_runner_v1_runner_proto_goTypes = []any{
 	(*Payload)(nil),             // 0: runner.v1.Payload
 	(*Server)(nil),              // 1: runner.v1.Server
@@ -1366,50 +1500,55 @@ var file_runner_v1_runner_proto_goTypes = []any{
 	(*Attempt)(nil),             // 4: runner.v1.Attempt
 	(*Script)(nil),              // 5: runner.v1.Script
 	(*Handover)(nil),            // 6: runner.v1.Handover
-	(*User)(nil),                // 7: runner.v1.User
-	(*Call)(nil),                // 8: runner.v1.Call
-	(*Answer)(nil),              // 9: runner.v1.Answer
-	(*Problem)(nil),             // 10: runner.v1.Problem
-	(*StatusRequest)(nil),       // 11: runner.v1.StatusRequest
-	(*StatusResponse)(nil),      // 12: runner.v1.StatusResponse
-	(*CancelRequest)(nil),       // 13: runner.v1.CancelRequest
-	(*CancelResponse)(nil),      // 14: runner.v1.CancelResponse
-	(*AttachRequest)(nil),       // 15: runner.v1.AttachRequest
-	(*AttachResponse)(nil),      // 16: runner.v1.AttachResponse
-	nil,                         // 17: runner.v1.Payload.EnvEntry
-	nil,                         // 18: runner.v1.Handover.SecretEnvEntry
-	(*durationpb.Duration)(nil), // 19: google.protobuf.Duration
+	(*Dependencies)(nil),        // 7: runner.v1.Dependencies
+	(*User)(nil),                // 8: runner.v1.User
+	(*Call)(nil),                // 9: runner.v1.Call
+	(*Answer)(nil),              // 10: runner.v1.Answer
+	(*Problem)(nil),             // 11: runner.v1.Problem
+	(*StatusRequest)(nil),       // 12: runner.v1.StatusRequest
+	(*StatusResponse)(nil),      // 13: runner.v1.StatusResponse
+	(*CancelRequest)(nil),       // 14: runner.v1.CancelRequest
+	(*CancelResponse)(nil),      // 15: runner.v1.CancelResponse
+	(*AttachRequest)(nil),       // 16: runner.v1.AttachRequest
+	(*AttachResponse)(nil),      // 17: runner.v1.AttachResponse
+	nil,                         // 18: runner.v1.Payload.EnvEntry
+	nil,                         // 19: runner.v1.Handover.SecretEnvEntry
+	nil,                         // 20: runner.v1.Dependencies.EnvEntry
+	(*durationpb.Duration)(nil), // 21: google.protobuf.Duration
 }
 var file_runner_v1_runner_proto_depIdxs = []int32{
 	4,  // 0: runner.v1.Payload.ref:type_name -> runner.v1.Attempt
 	5,  // 1: runner.v1.Payload.script:type_name -> runner.v1.Script
-	17, // 2: runner.v1.Payload.env:type_name -> runner.v1.Payload.EnvEntry
-	19, // 3: runner.v1.Payload.timeout:type_name -> google.protobuf.Duration
-	19, // 4: runner.v1.Payload.grace:type_name -> google.protobuf.Duration
+	18, // 2: runner.v1.Payload.env:type_name -> runner.v1.Payload.EnvEntry
+	21, // 3: runner.v1.Payload.timeout:type_name -> google.protobuf.Duration
+	21, // 4: runner.v1.Payload.grace:type_name -> google.protobuf.Duration
 	2,  // 5: runner.v1.Payload.container:type_name -> runner.v1.Container
 	3,  // 6: runner.v1.Payload.limits:type_name -> runner.v1.Limits
 	1,  // 7: runner.v1.Payload.server:type_name -> runner.v1.Server
 	1,  // 8: runner.v1.Server.jump:type_name -> runner.v1.Server
-	18, // 9: runner.v1.Handover.secret_env:type_name -> runner.v1.Handover.SecretEnvEntry
-	7,  // 10: runner.v1.Handover.user:type_name -> runner.v1.User
+	19, // 9: runner.v1.Handover.secret_env:type_name -> runner.v1.Handover.SecretEnvEntry
+	8,  // 10: runner.v1.Handover.user:type_name -> runner.v1.User
 	3,  // 11: runner.v1.Handover.limits:type_name -> runner.v1.Limits
-	19, // 12: runner.v1.Call.patience:type_name -> google.protobuf.Duration
-	10, // 13: runner.v1.Answer.problem:type_name -> runner.v1.Problem
-	19, // 14: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
-	19, // 15: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
-	11, // 16: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
-	13, // 17: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
-	15, // 18: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
-	9,  // 19: runner.v1.RunnerService.Calls:input_type -> runner.v1.Answer
-	12, // 20: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
-	14, // 21: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
-	16, // 22: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
-	8,  // 23: runner.v1.RunnerService.Calls:output_type -> runner.v1.Call
-	20, // [20:24] is the sub-list for method output_type
-	16, // [16:20] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	7,  // 12: runner.v1.Handover.dependencies:type_name -> runner.v1.Dependencies
+	20, // 13: runner.v1.Dependencies.env:type_name -> runner.v1.Dependencies.EnvEntry
+	21, // 14: runner.v1.Dependencies.time_limit:type_name -> google.protobuf.Duration
+	21, // 15: runner.v1.Call.patience:type_name -> google.protobuf.Duration
+	11, // 16: runner.v1.Answer.problem:type_name -> runner.v1.Problem
+	21, // 17: runner.v1.StatusResponse.running_for:type_name -> google.protobuf.Duration
+	21, // 18: runner.v1.CancelRequest.grace:type_name -> google.protobuf.Duration
+	12, // 19: runner.v1.RunnerService.Status:input_type -> runner.v1.StatusRequest
+	14, // 20: runner.v1.RunnerService.Cancel:input_type -> runner.v1.CancelRequest
+	16, // 21: runner.v1.RunnerService.Attach:input_type -> runner.v1.AttachRequest
+	10, // 22: runner.v1.RunnerService.Calls:input_type -> runner.v1.Answer
+	13, // 23: runner.v1.RunnerService.Status:output_type -> runner.v1.StatusResponse
+	15, // 24: runner.v1.RunnerService.Cancel:output_type -> runner.v1.CancelResponse
+	17, // 25: runner.v1.RunnerService.Attach:output_type -> runner.v1.AttachResponse
+	9,  // 26: runner.v1.RunnerService.Calls:output_type -> runner.v1.Call
+	23, // [23:27] is the sub-list for method output_type
+	19, // [19:23] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_runner_v1_runner_proto_init() }
@@ -1423,7 +1562,7 @@ func file_runner_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_runner_v1_runner_proto_rawDesc), len(file_runner_v1_runner_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

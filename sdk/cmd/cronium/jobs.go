@@ -114,7 +114,7 @@ func (a *app) showJob(j client.Job) {
 	}
 	a.fields("name", screen.Name(j.Name), "state", a.painted(j.State), "version", fmt.Sprint(j.Version), "labels", labels(j.Labels),
 		"language", language, "script", script, "request", request, "container", container, "target", target, "timeout", screen.Name(j.Spec.Timeout), "retries", screen.Name(retries),
-		"secrets", screen.Name(strings.Join(j.Spec.Secrets, ", ")),
+		"secrets", screen.Name(strings.Join(j.Spec.Secrets, ", ")), "dependencies", screen.Name(strings.Join(j.Spec.Dependencies, ", ")),
 		"updated", a.moment(j.UpdatedAt)+" by "+screen.Name(j.UpdatedBy), "page", a.link("jobs", j.Name))
 	if len(j.Spec.Inputs) > 0 {
 		a.showInputs(j.Spec.Inputs)

@@ -179,7 +179,7 @@ var masks = []masking{
 	{regexp.MustCompile(`\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+`), "2026-01-02T03:04:05+"},
 	{regexp.MustCompile(`:05( ?)\+0[12]:00\b`), ":05$1+01:00"}, // Berlin, summer and winter
 	{regexp.MustCompile(`"duration_ms": \d+`), `"duration_ms": 12`},
-	{regexp.MustCompile(`\b(prepare|pull|run|collect) \d+(\.\d)? m?s\b`), "$1 12 ms"},
+	{regexp.MustCompile(`\b(prepare|pull|install|run|collect) \d+(\.\d)? m?s\b`), "$1 12 ms"},
 	{regexp.MustCompile(`(?m) +\d+(\.\d)? m?s$`), "  12 ms"}, // the last column, to the right
 	{regexp.MustCompile(`(?m)CREATED \(UTC\) +TOOK$`), "CREATED (UTC)                 TOOK"},
 	{regexp.MustCompile(`(?m)\t\d+\.\d{3}$`), "\t0.012"},

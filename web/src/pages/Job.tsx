@@ -276,7 +276,7 @@ function JobSchedules({ job }: { job: string }) {
 }
 
 function Script({ job }: { job: JobShape }) {
-  const { script, inputs = {}, env = {}, secrets = [] } = job.spec;
+  const { script, inputs = {}, env = {}, secrets = [], dependencies = [] } = job.spec;
   const text = workText(job.spec);
   return (
     <div className={css.stack}>
@@ -313,6 +313,12 @@ function Script({ job }: { job: JobShape }) {
               </div>
             ))}
           </dl>
+        </section>
+      )}
+      {dependencies.length > 0 && (
+        <section className={css.card}>
+          <h2 className={css.cardTitle}>{t('job.dependencies')}</h2>
+          <p className={css.mono}>{dependencies.join(', ')}</p>
         </section>
       )}
       {Object.keys(env).length > 0 && (

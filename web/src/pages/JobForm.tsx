@@ -1,4 +1,4 @@
-import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
+import { Button, Checkbox, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { lazy, Suspense, type ReactNode } from 'react';
 import { t } from '../i18n';
 import { zone } from '../time/time';
@@ -6,7 +6,14 @@ import type { InputType, Language, ProblemBody } from '../types';
 import { Loading } from '../ui/Page';
 import css from '../ui/ui.module.css';
 import form from './form.module.css';
-import { newSchedule, starters, type InputDraft, type JobDraft, type PairDraft } from './draft';
+import {
+  hasDependencies,
+  newSchedule,
+  starters,
+  type InputDraft,
+  type JobDraft,
+  type PairDraft,
+} from './draft';
 import { HTTPFields } from './HTTPFields';
 import { ScheduleFields } from './ScheduleFields';
 import { useServers } from './server';
@@ -107,6 +114,7 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
         {draft.server === '' && draft.language !== 'http' && (
           <Container draft={draft} change={change} errors={errors} />
         )}
+        {hasDependencies(draft) && <Dependencies draft={draft} change={change} errors={errors} />}
         <Pairs
           title={t('job.env')}
           help={t('edit.env_help')}
@@ -374,6 +382,38 @@ function Pairs(props: {
           {props.add}
         </Button>
       </div>
+    </Section>
+  );
+}
+
+/** The problem of one line has the line's number in its path. */
+function Dependencies({
+  draft,
+  change,
+  errors,
+}: {
+  draft: JobDraft;
+  change: Props['change'];
+  errors: FieldErrors;
+}) {
+  const lines = draft.dependencies.split('\n').filter((line) => line.trim() !== '');
+  const error = ['', ...lines.map((_, i) => `.${i}`)]
+    .map((at) => errors.at(`spec.dependencies${at}`))
+    .find(Boolean);
+  return (
+    <Section title={t('job.dependencies')} help={t('edit.dependencies_help')}>
+      <Textarea
+        aria-label={t('job.dependencies')}
+        placeholder={draft.language === 'node' ? 'left-pad@1.3.0' : 'requests==2.32.3'}
+        value={draft.dependencies}
+        autosize
+        minRows={2}
+        maxRows={12}
+        spellCheck={false}
+        data-field="spec.dependencies"
+        error={error}
+        onChange={(e) => change({ dependencies: e.currentTarget.value })}
+      />
     </Section>
   );
 }

@@ -47,6 +47,8 @@ export interface JobDraft {
   env: PairDraft[];
   /** Names of secrets that the script may read. */
   secrets: string[];
+  /** Packages that the host installs, one a line. */
+  dependencies: string;
   timeout: string;
   retries: string;
   backoff: NonNullable<Retries['backoff']>;
@@ -95,6 +97,7 @@ export function blank(): JobDraft {
     labels: [],
     env: [],
     secrets: [],
+    dependencies: '',
     timeout: '',
     retries: '',
     backoff: 'exponential',
@@ -146,6 +149,7 @@ export function fromJob(job: Job): JobDraft {
     labels: pairs(job.labels),
     env: pairs(spec.env),
     secrets: spec.secrets ?? [],
+    dependencies: (spec.dependencies ?? []).join('\n'),
     timeout: spec.timeout ?? '',
     retries: spec.retries ? String(spec.retries.max) : '',
     backoff: spec.retries?.backoff ?? 'exponential',
@@ -192,6 +196,10 @@ function names(list: string[]): string[] | undefined {
   const out = list.map((n) => n.trim()).filter((n) => n !== '');
   return out.length > 0 ? out : undefined;
 }
+
+/** Only processes of hosts have packages, of the languages that have some. */
+export const hasDependencies = (d: JobDraft): boolean =>
+  (d.language === 'python' || d.language === 'node') && !d.contained && d.server === '';
 
 const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
 /** What is no number becomes one that the hub refuses, naming the field. */
@@ -246,6 +254,7 @@ export function toDefinition(d: JobDraft): Definition {
           : undefined,
       env: record(d.env),
       secrets: names(d.secrets),
+      dependencies: hasDependencies(d) ? names(d.dependencies.split('\n')) : undefined,
       container: containerOf(d),
       limits: limitsOf(d),
       schedules: d.schedules.map((s) => ({
