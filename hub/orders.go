@@ -143,7 +143,7 @@ func (o orders) Versions(ctx context.Context, refs []dispatch.VersionRef) (map[d
 		versions[dispatch.VersionRef{JobID: ref.JobID, Version: ref.Version}] = dispatch.JobVersion{
 			Language: work.language, Source: work.source, SHA256: work.sha256,
 			Env: v.Spec.Env, Timeout: v.Spec.Limit(), Grace: grace,
-			Container: containerOf(v.Spec), Limits: limitsOf(v.Spec), Server: v.Spec.Target.Server,
+			Container: containerOf(v.Spec), Limits: limitsOf(v.Spec),
 		}
 	}
 	return versions, nil
