@@ -73,5 +73,8 @@ func (d *Dispatch) endUnreachable(ctx context.Context, l *fleet.Live, claimed []
 		return rest
 	}
 	l.Take(keysOf(ended)...)
+	for _, c := range ended {
+		d.report(ctx, "end the log of a run that was not sent", d.config.Logs.Complete(ctx, c.RunID, c.Attempt, 0))
+	}
 	return rest
 }

@@ -473,7 +473,7 @@ group by c.parent_id, coalesce(q.state, c.state);
 -- The runs of a run's targets, in their order, with the attempts that they had.
 select c.id, c.target, coalesce(q.state, c.state)::text as state, coalesce(q.attempt, c.attempt)::integer as attempt
 from runs c left join run_queue q on q.run_id = c.id
-where c.parent_id = @parent_id::uuid
+where c.parent_id = @parent_id::uuid and c.project_id = @project_id::uuid
 order by c.id;
 
 -- name: ChildAttempts :many

@@ -293,7 +293,7 @@ func (q *Queries) ChildAttempts(ctx context.Context, parentID uuid.UUID) ([]Chil
 const children = `-- name: Children :many
 select c.id, c.target, coalesce(q.state, c.state)::text as state, coalesce(q.attempt, c.attempt)::integer as attempt
 from runs c left join run_queue q on q.run_id = c.id
-where c.parent_id = $1::uuid
+where c.parent_id = $1::uuid and c.project_id = $2::uuid
 order by c.id
 `
 
@@ -305,8 +305,8 @@ type ChildrenRow struct {
 }
 
 // The runs of a run's targets, in their order, with the attempts that they had.
-func (q *Queries) Children(ctx context.Context, parentID uuid.UUID) ([]ChildrenRow, error) {
-	rows, err := q.db.Query(ctx, children, parentID)
+func (q *Queries) Children(ctx context.Context, parentID uuid.UUID, projectID uuid.UUID) ([]ChildrenRow, error) {
+	rows, err := q.db.Query(ctx, children, parentID, projectID)
 	if err != nil {
 		return nil, err
 	}
