@@ -55,6 +55,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/consoles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List consoles, newest first, also those that have ended
+         * @description Needs terminal:read.
+         */
+        get: operations["listConsoles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/consoles/{console}/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that leads back to a console of one's own
+         * @description Needs terminal:open.
+         */
+        post: operations["attachConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/consoles/{console}/watch-tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that lets one watch a console
+         * @description Needs terminal:observe.
+         */
+        post: operations["watchConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/hosts": {
         parameters: {
             query?: never;
@@ -114,6 +174,26 @@ export interface paths {
          * @description Needs host:edit.
          */
         delete: operations["revokeHost"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/hosts/{host}/console-tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that opens a console on a host
+         * @description Needs terminal:open.
+         */
+        post: operations["openConsole"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -395,10 +475,50 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Download a log: exactly the bytes that the script wrote, after masking
+         * Download a log: exactly the bytes that the script wrote, after masking; of a run that fans out, the lines of all targets, each with its target in front
          * @description Needs run:read.
          */
         get: operations["getRunLogRaw"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/runs/{run}/log/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the logs of all targets of a run that fans out, merged
+         * @description Needs run:read.
+         */
+        get: operations["getTargetsLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/runs/{run}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the output of a run: the JSON that its script has set
+         * @description Needs run:read.
+         */
+        get: operations["getRunOutput"];
         put?: never;
         post?: never;
         delete?: never;
@@ -502,6 +622,50 @@ export interface paths {
          */
         post: operations["resumeSchedule"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List secrets, without their values
+         * @description Needs secret:read.
+         */
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/secrets/{secret}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create a secret or give it another value
+         * @description Needs secret:edit.
+         */
+        put: operations["putSecret"];
+        post?: never;
+        /**
+         * Delete a secret
+         * @description Needs secret:edit.
+         */
+        delete: operations["deleteSecret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -683,6 +847,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/variables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List variables
+         * @description Needs variable:read.
+         */
+        get: operations["listVariables"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/variables/{variable}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a variable
+         * @description Needs variable:read.
+         */
+        get: operations["getVariable"];
+        /**
+         * Create or change a variable
+         * @description Needs variable:edit.
+         */
+        put: operations["putVariable"];
+        post?: never;
+        /**
+         * Delete a variable
+         * @description Needs variable:edit.
+         */
+        delete: operations["deleteVariable"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules/preview": {
         parameters: {
             query?: never;
@@ -794,6 +1006,50 @@ export interface components {
             started_at?: string;
             /** @enum {string} */
             state: "assigned" | "running" | "unknown" | "finished" | "revoked" | "lost";
+        };
+        Console: {
+            /** @description Its owner is there */
+            attached: boolean;
+            /**
+             * Format: int64
+             * @description Typed
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Printed
+             */
+            bytes_out: number;
+            /** Format: date-time */
+            closed_at?: string;
+            /**
+             * Format: int64
+             * @description Once it has ended
+             */
+            duration_ms?: number;
+            host: string;
+            /** Format: uuid */
+            id: string;
+            /** @description From where it was opened */
+            ip: string;
+            mine: boolean;
+            /** Format: date-time */
+            opened_at: string;
+            /**
+             * @description Why it ended
+             * @enum {string}
+             */
+            reason?: "exited" | "closed" | "idle" | "too_long" | "abandoned" | "not_permitted" | "signed_out" | "host_lost" | "hub_stopped" | "hub_lost" | "not_opened";
+            /** @description E-mail of its owner */
+            user: string;
+            /** Format: int64 */
+            watchers: number;
+        };
+        ConsoleTicket: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Goes into the first message on the socket, never into an address */
+            ticket: string;
         };
         Fire: {
             /** Format: date-time */
@@ -954,6 +1210,23 @@ export interface components {
             metadata: components["schemas"]["JobMetadata"];
             spec: components["schemas"]["JobWish"];
         };
+        JobFanOut: {
+            /**
+             * @description 0 to 1000 targets, or 0% to 100% of all (rounded down): when more have not succeeded, no further one starts. By default all start
+             * @example 0
+             */
+            max_failures?: string;
+            /**
+             * @description 1 to 1000 targets, or 1% to 100% of all (rounded up), at the same time; the default is 100%
+             * @example 25%
+             */
+            max_parallel?: string;
+            /**
+             * @description How long a target may wait for its host, 1s to 168h; the default is 10m
+             * @example 10m
+             */
+            start_within?: string;
+        };
         JobHTTP: {
             auth?: components["schemas"]["JobHTTPAuth"];
             /** @description Sent as it is */
@@ -1083,7 +1356,7 @@ export interface components {
             duration_ms?: number;
             id: string;
             /** @enum {string} */
-            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "partial" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
         };
         JobSchedule: {
             enabled: boolean;
@@ -1107,6 +1380,8 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            /** @description Run on every host that has the target's labels, or on every server of its list; without it on one */
+            fan_out?: components["schemas"]["JobFanOut"];
             /** @description This or script */
             http?: components["schemas"]["JobHTTP"];
             inputs?: {
@@ -1116,6 +1391,8 @@ export interface components {
             retries?: components["schemas"]["JobRetries"];
             /** @description This or http */
             script?: components["schemas"]["JobScript"];
+            /** @description Names of the project's secrets that the script may read */
+            secrets?: string[];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h
@@ -1149,6 +1426,8 @@ export interface components {
             };
             /** @description Name of a server; not together with labels */
             server?: string;
+            /** @description Names of servers, on all of which it runs, in the order of their turns; not together with the others */
+            servers?: string[];
         };
         JobVersion: {
             /** Format: date-time */
@@ -1169,6 +1448,8 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            /** @description Run on every host that has the target's labels, or on every server of its list; without it on one */
+            fan_out?: components["schemas"]["JobFanOut"];
             /** @description This or script */
             http?: components["schemas"]["JobHTTP"];
             inputs?: {
@@ -1179,6 +1460,8 @@ export interface components {
             schedules?: components["schemas"]["ScheduleWish"][];
             /** @description This or http */
             script?: components["schemas"]["JobScript"];
+            /** @description Names of the project's secrets that the script may read */
+            secrets?: string[];
             target?: components["schemas"]["JobTarget"];
             /**
              * @description 1s to 168h; the default is 1h
@@ -1298,6 +1581,12 @@ export interface components {
             /** @description PEM, as ssh-keygen writes it */
             private_key?: string;
         };
+        PageConsole: {
+            /** @description Never null */
+            items: components["schemas"]["Console"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
         PageFire: {
             /** @description Never null */
             items: components["schemas"]["Fire"][];
@@ -1334,6 +1623,12 @@ export interface components {
             /** @description Absent on the last page */
             next_cursor?: string;
         };
+        PageSecret: {
+            /** @description Never null */
+            items: components["schemas"]["Secret"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
         PageServer: {
             /** @description Never null */
             items: components["schemas"]["Server"][];
@@ -1343,6 +1638,12 @@ export interface components {
         PageToken: {
             /** @description Never null */
             items: components["schemas"]["Token"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        PageVariable: {
+            /** @description Never null */
+            items: components["schemas"]["Variable"][];
             /** @description Absent on the last page */
             next_cursor?: string;
         };
@@ -1413,6 +1714,8 @@ export interface components {
             /** Format: int64 */
             attempt: number;
             attempts: components["schemas"]["Attempt"][];
+            /** @description What the script has set it to */
+            condition?: boolean;
             /** Format: date-time */
             created_at: string;
             /** Format: int64 */
@@ -1436,6 +1739,18 @@ export interface components {
             max_attempts: number;
             /** @description Why it ended as it did */
             outcome?: components["schemas"]["RunOutcome"];
+            /** @description What the script has set, if that is at most 64 KiB; all of it is at …/output */
+            output?: unknown;
+            /** Format: date-time */
+            output_at?: string;
+            /**
+             * Format: int64
+             * @description 0: there is none
+             */
+            output_bytes: number;
+            /** @description Id of the run that fans out, of which this is one target's */
+            parent?: string;
+            progress?: components["schemas"]["RunProgress"];
             /** @description Why it waits */
             reason?: components["schemas"]["RunReason"];
             /** @description Id of the schedule that started it */
@@ -1445,8 +1760,15 @@ export interface components {
             /** Format: date-time */
             started_at?: string;
             started_by: string;
-            /** @enum {string} */
-            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            /**
+             * @description partial: of a run that fans out, some targets succeeded and some did not
+             * @enum {string}
+             */
+            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "partial" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            /** @description Of a run with a parent: name of the host or the server */
+            target?: string;
+            /** @description Of a run that fans out: what has become of its targets, whose runs are listed with ?parent= */
+            targets?: components["schemas"]["TargetCounts"];
             timeline: components["schemas"]["Moment"][];
             /** @enum {string} */
             trigger: "manual" | "api" | "cli" | "schedule" | "retry";
@@ -1455,6 +1777,16 @@ export interface components {
             code: string;
             detail: string;
             hint: string;
+        };
+        RunProgress: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: double
+             * @description Absent: it does not know
+             */
+            fraction?: number;
+            text: string;
         };
         RunReason: {
             code: string;
@@ -1492,6 +1824,8 @@ export interface components {
             job_version: number;
             /** @description Why it ended as it did */
             outcome?: components["schemas"]["RunOutcome"];
+            /** @description Id of the run that fans out, of which this is one target's */
+            parent?: string;
             /** @description Why it waits */
             reason?: components["schemas"]["RunReason"];
             /** @description Id of the schedule that started it */
@@ -1501,8 +1835,15 @@ export interface components {
             /** Format: date-time */
             started_at?: string;
             started_by: string;
-            /** @enum {string} */
-            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            /**
+             * @description partial: of a run that fans out, some targets succeeded and some did not
+             * @enum {string}
+             */
+            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "partial" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            /** @description Of a run with a parent: name of the host or the server */
+            target?: string;
+            /** @description Of a run that fans out: what has become of its targets, whose runs are listed with ?parent= */
+            targets?: components["schemas"]["TargetCounts"];
             /** @enum {string} */
             trigger: "manual" | "api" | "cli" | "schedule" | "retry";
         };
@@ -1554,6 +1895,34 @@ export interface components {
             overlap?: "allow" | "skip";
             /** @example Europe/Berlin */
             zone?: string;
+        };
+        Secret: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description By which run, in the last 90 days */
+            last_read?: components["schemas"]["SecretRead"];
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+            updated_by: string;
+            /**
+             * Format: int64
+             * @description Counts its values
+             */
+            version: number;
+        };
+        SecretRead: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            attempt: number;
+            job: string;
+            /** @example r_0dk3c9p5v4s3p9j2n0q4c7g5f8 */
+            run: string;
+        };
+        SecretRequest: {
+            /** @description 6 characters to 16 KiB */
+            value: string;
         };
         Server: {
             /** @example db-1.example.com:22 */
@@ -1689,6 +2058,68 @@ export interface components {
              */
             name: "prepare" | "pull" | "run" | "collect";
         };
+        TargetCounts: {
+            /**
+             * Format: int64
+             * @description Also those that were not let go after too many failures
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Also timed out and lost
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Also those whose turn has not come
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description Also assigned and unknown
+             */
+            running: number;
+            /** Format: int64 */
+            succeeded: number;
+            /** Format: int64 */
+            total: number;
+        };
+        TargetLine: {
+            /**
+             * Format: date-time
+             * @description By the clock of the host
+             */
+            at: string;
+            /** Format: int64 */
+            attempt: number;
+            /** @description Longer than 64 KiB: only its beginning is here */
+            cut?: boolean;
+            /**
+             * Format: int64
+             * @description Number of the line in the attempt's own log
+             */
+            n: number;
+            /** @description Id of the target's run */
+            run: string;
+            /** @enum {string} */
+            stream: "out" | "err" | "sys";
+            /** @example web-1 */
+            target: string;
+            /** @description Without the target's name */
+            text: string;
+        };
+        TargetsLog: {
+            /** @description Every target has ended, and nothing more will come */
+            complete: boolean;
+            /** @description Send it to get what follows */
+            cursor: string;
+            /** @description Every target has ended; the rest of a log may still be on its way */
+            ended: boolean;
+            /** @description Those of one target in the order in which it wrote them */
+            lines: components["schemas"]["TargetLine"][];
+            /** @description There is more already: ask again without waiting */
+            more: boolean;
+        };
         Token: {
             /** Format: date-time */
             created_at: string;
@@ -1710,6 +2141,28 @@ export interface components {
         TrustRequest: {
             /** @description Of the key that the server showed last, compared with the server's own */
             fingerprint: string;
+        };
+        Variable: {
+            /** Format: date-time */
+            created_at: string;
+            name: string;
+            /** @description The value as JSON text: numbers with all their digits, for readers that would round them */
+            text: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Email of a person, or id of a run */
+            updated_by: string;
+            /** @description Any JSON but null */
+            value: unknown;
+            /**
+             * Format: int64
+             * @description Counts its changes
+             */
+            version: number;
+        };
+        VariableRequest: {
+            /** @description Any JSON but null, at most 64 KiB of it */
+            value: unknown;
         };
         Warning: {
             code: string;
@@ -1804,6 +2257,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listConsoles: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description Only those that have not ended */
+                open?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageConsole"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attachConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                console: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                console: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
                 };
             };
             /** @description Error */
@@ -1942,6 +2500,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
             };
             /** @description Error */
             default: {
@@ -2355,9 +2946,11 @@ export interface operations {
                 /** @description next_cursor of the page before */
                 cursor?: string;
                 /** @description Comma-separated; any of them */
-                state?: ("queued" | "assigned" | "running" | "unknown" | "succeeded" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped")[];
+                state?: ("queued" | "assigned" | "running" | "unknown" | "succeeded" | "partial" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped")[];
                 job?: string;
                 trigger?: "manual" | "api" | "cli" | "schedule" | "retry";
+                /** @description Id of a run that fans out: the runs of its targets, in their order. They are in no other list */
+                parent?: string;
             };
             header?: never;
             path: {
@@ -2516,6 +3109,78 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTargetsLog: {
+        parameters: {
+            query?: {
+                /** @description From the answer before; without it the log begins at its beginning */
+                cursor?: string;
+                limit?: number;
+                /** @description Seconds to wait for something new when there is nothing */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetsLog"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRunOutput: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description Error */
@@ -2692,6 +3357,109 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Schedule"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSecret"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                secret: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -3109,6 +3877,146 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProjectSettings"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVariables: {
+        parameters: {
+            query?: {
+                /** @description Items in a page */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description Part of the name */
+                text?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageVariable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VariableRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Variable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteVariable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                variable: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
