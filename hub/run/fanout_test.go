@@ -176,7 +176,7 @@ func TestFanOutStopsAfterMoreFailuresThanAllowed(t *testing.T) {
 	w.look()
 	w.wantChildren(made.ID, "h-01 failed, h-02 failed, h-03 cancelled, h-04 cancelled")
 	w.wantState(made.ID, Failed)
-	if why := w.children(made.ID)[3].Outcome; why.Code != codeStopped || why.Detail != "Not started: 2 of 4 targets had not succeeded, and 1 may not" {
+	if why := w.children(made.ID)[3].Outcome; why.Code != codeStopped || why.Detail != "Not started: at most 1 of 4 targets may fail, and 2 had not succeeded" {
 		t.Fatalf("a target that was not let go ended with %+v", why)
 	}
 }

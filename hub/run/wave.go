@@ -78,6 +78,6 @@ func (s spread) stopped() outcome {
 	if s.cancelling {
 		return cancelledBeforeStart
 	}
-	return outcome{codeStopped, fmt.Sprintf("Not started: %d of %d targets had not succeeded, and %d may not", s.ended-s.succeeded, s.total, s.Failures),
+	return outcome{codeStopped, fmt.Sprintf("Not started: at most %d of %d targets may fail, and %d had not succeeded", s.Failures, s.total, s.ended-s.succeeded),
 		"Look at the targets that failed; then run the job again."}
 }

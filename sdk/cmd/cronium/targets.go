@@ -218,6 +218,8 @@ func targetsText(t *client.TargetCounts) string {
 // whereOf is where a run is: on a host, on a target that has no host yet, or on many.
 func whereOf(r client.RunSummary) string {
 	switch {
+	case r.Targets != nil && r.Targets.Total == 0:
+		return ""
 	case r.Targets != nil:
 		return fmt.Sprintf("%d targets", r.Targets.Total)
 	case r.Host == "":
@@ -279,10 +281,10 @@ func (a *app) showTargets(r client.Run) error {
 		case c.Reason != nil:
 			why = c.Reason.Detail
 		}
-		rows[i] = []cell{text(c.Target), a.state(c.State), text(dash(why)), a.when(c.StartedAt), a.took(c.DurationMS), text(c.ID)}
+		rows[i] = []cell{text(c.Target), a.state(c.State), text(dash(why)), text(c.ID), a.when(c.StartedAt), a.took(c.DurationMS)}
 	}
 	a.Printf("\n")
 	a.Table(a.timed([]column{{Title: "target", Flex: true}, {Title: "state"}, {Title: "outcome", Flex: true},
-		{Title: "started"}, {Title: "took", Right: true}, {Title: "run"}}), rows, a.Wide)
+		{Title: "run"}, {Title: "started"}, {Title: "took", Right: true}}), rows, a.Wide)
 	return nil
 }
