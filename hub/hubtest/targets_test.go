@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -267,5 +268,72 @@ func TestAFanOutGoesOnWhereItWasWhenTheHubRestarts(t *testing.T) {
 	}
 	if got, want := order(t, dir), idsOf(w.targets(run.ID)); !slices.Equal(got, want) {
 		t.Fatalf("the targets ran as %v, want each once: %v", got, want)
+	}
+}
+
+// threeMachines is a machine with two more agents, all of them with the role web.
+func threeMachines(t *testing.T) *Machine {
+	t.Helper()
+	m := NewHubMachine(t)
+	bin := binDir(t)
+	for _, name := range []string{"web-1", "web-2", "web-3"} {
+		token, err := m.Client.CreateJoinToken(t.Context(), "default", client.JoinTokenRequest{Name: name, Labels: map[string]string{"role": "web"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(m.Dir, name)
+		enrol := exec.CommandContext(t.Context(), filepath.Join(bin, "cronium-agent"), "enrol", "--hub", m.AgentsAddr, "--token-file", "-", "--data-dir", dir)
+		enrol.Stdin = strings.NewReader(token.Token)
+		if out, err := enrol.CombinedOutput(); err != nil {
+			t.Fatalf("cronium-agent enrol: %v\n%s", err, out)
+		}
+		newProcess(t, m.Dir, filepath.Join(bin, "cronium-agent"), nil, "run", "--data-dir", dir, "--runner", filepath.Join(bin, "cronium-runner")).Start()
+		Eventually(t, 30*time.Second, name+" is online", func() error { return online(t.Context(), m.Client, name) })
+	}
+	return m
+}
+
+// The job of the page about many targets does what the page says.
+func TestTheJobOfThePageAboutManyTargetsRunsOnAll(t *testing.T) {
+	m := threeMachines(t)
+	m.CLI("apply", "-f", firstYAML(t, "../../docs/many-targets.md"))
+	if log, want := m.CLI("run", "upgrade-web", "-w", "-q"), "[web-1] upgrading\n[web-1] done\n[web-2] upgrading\n[web-2] done\n[web-3] upgrading\n[web-3] done\n"; log != want {
+		t.Errorf("the log is %q, want %q", log, want)
+	}
+	if shown := m.CLI("runs", "get", "upgrade-web"); !strings.Contains(shown, "targets\t3: 3 succeeded") {
+		t.Errorf("cronium runs get:\n%s", shown)
+	}
+}
+
+// A hub that is killed between any two targets goes on with the next one, and starts
+// none twice.
+func TestAFanOutSurvivesKillsOfTheHub(t *testing.T) {
+	m := threeMachines(t)
+	dir := m.OpenDir("witness")
+	if _, err := m.Client.PutJob(t.Context(), "default", onAll("roll", fmt.Sprintf(alone, dir), client.FanOut{MaxParallel: "1"}), client.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	run, err := m.Client.StartRun(t.Context(), "default", "roll", client.RunRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		Eventually(t, time.Minute, "the next target has started", func() error {
+			if got := len(order(t, dir)); got <= n {
+				return fmt.Errorf("%d have", got)
+			}
+			return nil
+		})
+		m.Hub.Kill()
+		m.Hub.Start()
+		m.AwaitHub()
+	}
+	ended := m.Finish(run.ID, 2*time.Minute)
+	page, err := m.Client.Runs(t.Context(), "default", client.RunFilter{Parent: run.ID}, client.Paging{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := order(t, dir), idsOf(page.Items); ended.State != client.Succeeded || !slices.Equal(got, want) {
+		t.Fatalf("the run is %s, %+v; the targets ran as %v, want each once: %v", ended.State, ended.Outcome, got, want)
 	}
 }
