@@ -90,5 +90,5 @@ function countsText(c: TargetCounts): string {
   const parts = (['succeeded', 'failed', 'cancelled', 'running', 'queued'] as const)
     .filter((k) => c[k] > 0)
     .map((k) => t(`targets.${k}`, { n: number(c[k]) }));
-  return t('targets.counts', { total: number(c.total), parts: parts.join(', ') });
+  return t('targets.counts', { count: c.total, total: number(c.total), parts: parts.join(', ') });
 }
