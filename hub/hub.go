@@ -144,11 +144,6 @@ func (h *Hub) wire(ctx context.Context) error {
 	logs := runlog.New(h.db, runlog.Config{Bell: h.bell})
 	jobs := job.New(h.db, c.Now)
 	h.servers = server.New(h.db, server.Config{Sealer: keys, Instance: instance.ID, Jobs: jobs.OnServer, Log: c.Log})
-	orders := orders{jobs: jobs, projects: projects, keys: keys, servers: h.servers}
-	h.scheduleBell, _ = h.bell.Subscribe("schedules")
-	h.schedules = schedule.New(h.db, h.runs, orders, schedule.Config{
-		Started: h.runsQueued, Changed: func() { h.bell.Ring("schedules") }, Bell: h.scheduleBell, Log: c.Log,
-	})
 	h.fleet, err = fleet.Open(ctx, h.db, fleet.Config{
 		Sealer: keys, Instance: instance.ID, Hosts: c.names(), Counter: h.runs,
 		Changed: func() { h.bell.Ring("agents") }, Now: c.Now, Log: c.Log,
@@ -156,6 +151,11 @@ func (h *Hub) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	orders := orders{jobs: jobs, projects: projects, keys: keys, servers: h.servers, fleet: h.fleet}
+	h.scheduleBell, _ = h.bell.Subscribe("schedules")
+	h.schedules = schedule.New(h.db, h.runs, orders, schedule.Config{
+		Started: h.runsQueued, Changed: func() { h.bell.Ring("schedules") }, Bell: h.scheduleBell, Log: c.Log,
+	})
 	h.dispatch = dispatch.New(dispatch.Config{Fleet: h.fleet, Runs: h.runs, Logs: logs, Jobs: orders, Opener: keys, Servers: h.servers, Now: c.Now, Log: c.Log})
 	h.probe = probe.New(probe.Config{Servers: h.servers, Fleet: h.fleet, Log: c.Log})
 	variables, outputs := variable.New(h.db), output.New(h.db)
@@ -241,8 +241,10 @@ func (h *Hub) Run(ctx context.Context) error {
 	queue, _ := h.bell.Subscribe("queue")
 	cancel, _ := h.bell.Subscribe("cancel")
 	agents, _ := h.bell.Subscribe("agents")
+	changes, _ := h.bell.Subscribe("queue")
 	loops := []func(context.Context) error{
 		h.bell.Run, h.identity.Run, h.runs.Run, h.schedules.Run, h.servers.Run, h.probe.Run, h.secrets.Run, h.calls.Run, h.artifacts.Run, h.consoles.Run, h.serveHTTP,
+		func(ctx context.Context) error { return h.runs.RunFanOuts(ctx, changes) },
 		func(ctx context.Context) error { return h.fleet.Run(ctx, agents) },
 		func(ctx context.Context) error { return h.dispatch.Run(ctx, queue, cancel) },
 		func(ctx context.Context) error { return h.agents.Serve(ctx, h.dialIn) },

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/cronium/cronium/hub/dispatch"
+	"github.com/cronium/cronium/hub/fleet"
 	"github.com/cronium/cronium/hub/job"
 	"github.com/cronium/cronium/hub/project"
 	"github.com/cronium/cronium/hub/run"
@@ -30,6 +31,7 @@ type orders struct {
 	projects *project.Store
 	keys     *secret.Keys
 	servers  *server.Store
+	fleet    *fleet.Fleet
 }
 
 // graceAfterTimeout is how long a silent run is waited for beyond its own timeout
@@ -37,7 +39,8 @@ type orders struct {
 const graceAfterTimeout = 15 * time.Minute
 
 // Request is a run of the job with these inputs. The caller says who asked. A server
-// that may not be used is refused here, while somebody is there to read why.
+// that may not be used is refused here, while somebody is there to read why; one of
+// several is not, for the others are of use without it.
 func (o orders) Request(ctx context.Context, j job.Job, given map[string]any) (run.Request, error) {
 	inputs, sealed, err := o.resolve(j, given)
 	if err != nil {
@@ -50,10 +53,14 @@ func (o orders) Request(ctx context.Context, j job.Job, given map[string]any) (r
 	if err := ways[serverOf(j)].Err; err != nil {
 		return run.Request{}, err
 	}
+	fanOuts, err := o.fanOuts(ctx, nil, ways, j)
+	if err != nil {
+		return run.Request{}, err
+	}
 	return run.Request{
 		Project: j.ProjectID, JobID: j.ID, JobName: j.Name, JobVersion: j.Version,
 		Inputs: inputs, SealedInputs: sealed, Target: hostsOf(j, ways), Server: j.Spec.Target.Server,
-		Retry: retryOf(j.Spec), LostAfter: j.Spec.Limit() + graceAfterTimeout,
+		FanOut: fanOuts[j.ID], Retry: retryOf(j.Spec), LostAfter: j.Spec.Limit() + graceAfterTimeout,
 	}, nil
 }
 
@@ -86,11 +93,15 @@ func (o orders) Facts(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) (map[uuid
 	if err != nil {
 		return nil, err
 	}
+	fanOuts, err := o.fanOuts(ctx, tx, ways, slices.Collect(maps.Values(jobs))...)
+	if err != nil {
+		return nil, err
+	}
 	facts := make(map[uuid.UUID]schedule.Job, len(jobs))
 	for id, j := range jobs {
 		facts[id] = schedule.Job{
 			Name: j.Name, Version: j.Version, State: schedule.JobState(j.State), Target: hostsOf(j, ways), Server: j.Spec.Target.Server,
-			Retry: retryOf(j.Spec), LostAfter: j.Spec.Limit() + graceAfterTimeout,
+			FanOut: fanOuts[id], Retry: retryOf(j.Spec), LostAfter: j.Spec.Limit() + graceAfterTimeout,
 			Resolve: func(given map[string]any) (map[string]any, []byte, error) { return o.resolve(j, given) },
 		}
 	}
@@ -100,9 +111,14 @@ func (o orders) Facts(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) (map[uuid
 // serversOf lists the servers that these jobs run on, each once.
 func serversOf(jobs ...job.Job) []server.Ref {
 	var refs []server.Ref
+	seen := map[server.Ref]bool{}
 	for _, j := range jobs {
-		if ref := serverOf(j); ref.Name != "" && !slices.Contains(refs, ref) {
-			refs = append(refs, ref)
+		for _, name := range j.Spec.Target.All() {
+			ref := server.Ref{Project: j.ProjectID, Name: name}
+			if !seen[ref] {
+				seen[ref] = true
+				refs = append(refs, ref)
+			}
 		}
 	}
 	return refs
@@ -112,13 +128,18 @@ func serverOf(j job.Job) server.Ref {
 	return server.Ref{Project: j.ProjectID, Name: j.Spec.Target.Server}
 }
 
-// hostsOf are the labels of the agents that may run the job. Dispatch tells why a
-// server cannot be used; any agent that reaches servers will do to learn it.
+// hostsOf are the labels of the agents that may run the job.
 func hostsOf(j job.Job, ways map[server.Ref]server.Way) map[string]string {
 	if j.Spec.Target.Server == "" {
 		return j.Spec.Hosts()
 	}
-	if way := ways[serverOf(j)]; way.Err == nil {
+	return through(ways[serverOf(j)])
+}
+
+// through are the labels of the agents that may go that way. Dispatch tells why a
+// server cannot be used; any agent that reaches servers will do to learn it.
+func through(way server.Way) map[string]string {
+	if way.Err == nil {
 		return way.Labels
 	}
 	return map[string]string{server.ExecutorLabel: "true"}
@@ -143,7 +164,7 @@ func (o orders) Versions(ctx context.Context, refs []dispatch.VersionRef) (map[d
 		versions[dispatch.VersionRef{JobID: ref.JobID, Version: ref.Version}] = dispatch.JobVersion{
 			Language: work.language, Source: work.source, SHA256: work.sha256,
 			Env: v.Spec.Env, Timeout: v.Spec.Limit(), Grace: grace,
-			Container: containerOf(v.Spec), Limits: limitsOf(v.Spec), Server: v.Spec.Target.Server,
+			Container: containerOf(v.Spec), Limits: limitsOf(v.Spec),
 			Dependencies: v.Spec.Dependencies,
 		}
 	}

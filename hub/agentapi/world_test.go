@@ -118,7 +118,7 @@ func (w *world) Versions(_ context.Context, refs []dispatch.VersionRef) (map[dis
 	sum := sha256.Sum256(w.script)
 	for _, ref := range refs {
 		if ref.JobID == w.job {
-			out[ref] = dispatch.JobVersion{Language: "bash", Source: w.script, SHA256: sum[:], Env: map[string]string{"A": "1"}, Timeout: time.Minute, Grace: time.Second, Server: w.server}
+			out[ref] = dispatch.JobVersion{Language: "bash", Source: w.script, SHA256: sum[:], Env: map[string]string{"A": "1"}, Timeout: time.Minute, Grace: time.Second}
 		}
 	}
 	return out, nil
@@ -152,6 +152,7 @@ func ring(bell chan struct{}) {
 
 func (w *world) request() run.Request {
 	return run.Request{
+		Server:  w.server,
 		Project: w.project, JobID: w.job, JobName: "hello", JobVersion: 1, Trigger: run.ByHand, StartedBy: "root@example.com",
 		Inputs: map[string]any{"depth": json.Number("3"), "log-path": "/var/log"},
 	}

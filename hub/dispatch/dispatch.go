@@ -45,7 +45,6 @@ type JobVersion struct {
 	Grace    time.Duration
 
 	Container *Container // nil: a process of the host
-	Server    string     // name of the server that it runs on; empty: the agent's own host
 	Limits    Limits
 
 	Dependencies []string // packages that the script needs

@@ -41,11 +41,11 @@ func (d *Dispatch) sendAll(ctx context.Context, l *fleet.Live, claimed []run.Cla
 	if claimed, err = d.allowed(ctx, l, claimed, versions); err != nil {
 		return claimed, fmt.Errorf("ask which images are allowed: %w", err)
 	}
-	ways, err := d.ways(ctx, l.ProjectID, versions)
+	ways, err := d.ways(ctx, l.ProjectID, claimed)
 	if err != nil {
 		return claimed, fmt.Errorf("read servers: %w", err)
 	}
-	claimed = d.endUnreachable(ctx, l, claimed, versions, ways)
+	claimed = d.endUnreachable(ctx, l, claimed, ways)
 	var request agentv1.AssignRequest
 	size, first := 0, 0
 	for i, c := range claimed {
@@ -117,7 +117,7 @@ func (d *Dispatch) prepare(agent uuid.UUID, c run.Claimed, versions map[VersionR
 	if !ok {
 		return nil, fmt.Errorf("version %d of job %s is not there", c.JobVersion, c.JobName)
 	}
-	return d.assignment(agent, c, version, ways[version.Server], project)
+	return d.assignment(agent, c, version, ways[c.Server], project)
 }
 
 // assign sends one request and releases what the agent refuses.

@@ -25,13 +25,13 @@ func (noServers) Ways(_ context.Context, refs []server.Ref) (map[server.Ref]serv
 // ways finds, by name, the servers of a batch. All its runs are of one project. It
 // is asked for every batch anew: a server may have been archived, or its key may be
 // another, since the run was created.
-func (d *Dispatch) ways(ctx context.Context, project uuid.UUID, versions map[VersionRef]JobVersion) (map[string]server.Way, error) {
+func (d *Dispatch) ways(ctx context.Context, project uuid.UUID, claimed []run.Claimed) (map[string]server.Way, error) {
 	var refs []server.Ref
 	seen := map[string]bool{"": true}
-	for _, v := range versions {
-		if !seen[v.Server] {
-			seen[v.Server] = true
-			refs = append(refs, server.Ref{Project: project, Name: v.Server})
+	for _, c := range claimed {
+		if !seen[c.Server] {
+			seen[c.Server] = true
+			refs = append(refs, server.Ref{Project: project, Name: c.Server})
 		}
 	}
 	if len(refs) == 0 {
@@ -50,7 +50,7 @@ func (d *Dispatch) ways(ctx context.Context, project uuid.UUID, versions map[Ver
 
 // endUnreachable ends the runs whose server may not be used, with the reason, and
 // returns the others. Waiting would help none of them: somebody has to act.
-func (d *Dispatch) endUnreachable(ctx context.Context, l *fleet.Live, claimed []run.Claimed, versions map[VersionRef]JobVersion, ways map[string]server.Way) []run.Claimed {
+func (d *Dispatch) endUnreachable(ctx context.Context, l *fleet.Live, claimed []run.Claimed, ways map[string]server.Way) []run.Claimed {
 	if len(ways) == 0 {
 		return claimed
 	}
@@ -58,8 +58,7 @@ func (d *Dispatch) endUnreachable(ctx context.Context, l *fleet.Live, claimed []
 	var results []run.Result
 	var ended []run.Claimed
 	for _, c := range claimed {
-		way := ways[versions[VersionRef{JobID: c.JobID, Version: c.JobVersion}].Server]
-		if why, ok := problem.As(way.Err); ok {
+		if why, ok := problem.As(ways[c.Server].Err); ok {
 			results = append(results, run.Result{Ref: c.Ref, Outcome: run.OutcomeRejected, Problem: why})
 			ended = append(ended, c)
 			continue
@@ -74,5 +73,8 @@ func (d *Dispatch) endUnreachable(ctx context.Context, l *fleet.Live, claimed []
 		return rest
 	}
 	l.Take(keysOf(ended)...)
+	for _, c := range ended {
+		d.report(ctx, "end the log of a run that was not sent", d.config.Logs.Complete(ctx, c.RunID, c.Attempt, 0))
+	}
 	return rest
 }

@@ -614,3 +614,20 @@ func TestHeartbeatCorrectsWhatAnAgentHas(t *testing.T) {
 		t.Fatal("nobody was told of the free slot")
 	}
 }
+
+func TestHostsAreFoundByLabelsForManyQuestionsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"b", "a", "gone"} {
+		w.enrol(t, name)
+	}
+	if err := w.Revoke(t.Context(), root, w.project, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.MatchingTx(t.Context(), nil, []fleet.Ask{
+		{Project: w.project}, {Project: w.project, Labels: map[string]string{"team": "ops", fleet.HostLabel: "b"}},
+		{Project: w.project, Labels: map[string]string{"team": "dba"}}, {Project: uuid.New()},
+	})
+	if want := [][]string{{"a", "b"}, {"b"}, nil, nil}; err != nil || !cmp.Equal(got, want) {
+		t.Fatalf("MatchingTx = %v, %v; want %v", got, err, want)
+	}
+}

@@ -156,3 +156,14 @@ select a.id, a.name, a.labels, a.slots, a.draining,
 from agents a
 where a.project_id = @project_id and a.revoked_at is null
 order by a.name limit 1000;
+
+-- name: Matching :many
+-- The hosts of several questions, one more than anybody may ask for.
+select a.n::int as n, g.name
+from (select unnest(@ns::int[]) as n, unnest(@project_ids::uuid[]) as project_id, unnest(@labels::jsonb[]) as labels) a
+cross join lateral (
+    select h.name from agents h
+    where h.project_id = a.project_id and h.revoked_at is null and h.labels @> a.labels
+    order by h.name limit 1001
+) g
+order by a.n, g.name;

@@ -24,6 +24,7 @@ type JobSpec struct {
 	HTTP    *JobHTTP          `json:"http,omitempty" doc:"This or script"`
 	Inputs  map[string]Input  `json:"inputs,omitempty" maxProperties:"100"`
 	Target  *JobTarget        `json:"target,omitempty"`
+	FanOut  *JobFanOut        `json:"fan_out,omitempty" doc:"Run on every host that has the target's labels, or on every server of its list; without it on one"`
 	Timeout string            `json:"timeout,omitempty" maxLength:"32" doc:"1s to 168h; the default is 1h" example:"2m"`
 	Retries *JobRetries       `json:"retries,omitempty"`
 	Env     map[string]string `json:"env,omitempty" maxProperties:"256"`
@@ -114,11 +115,19 @@ type Input struct {
 	MaxLength   int      `json:"max_length,omitempty" minimum:"0"`
 }
 
-// JobTarget says where a job runs: on a host that has all these labels, or on a
-// server.
+// JobTarget says where a job runs: on a host that has all these labels, on a
+// server, or on all servers of a list.
 type JobTarget struct {
-	Labels map[string]string `json:"labels,omitempty" maxProperties:"32"`
-	Server string            `json:"server,omitempty" maxLength:"64" doc:"Name of a server; not together with labels"`
+	Labels  map[string]string `json:"labels,omitempty" maxProperties:"32"`
+	Server  string            `json:"server,omitempty" maxLength:"64" doc:"Name of a server; not together with labels"`
+	Servers []string          `json:"servers,omitempty" maxItems:"200" doc:"Names of servers, on all of which it runs, in the order of their turns; not together with the others"`
+}
+
+// JobFanOut says that a job runs on all of its targets, and how.
+type JobFanOut struct {
+	MaxParallel string `json:"max_parallel,omitempty" maxLength:"5" doc:"1 to 1000 targets, or 1% to 100% of all (rounded up), at the same time; the default is 100%" example:"25%"`
+	MaxFailures string `json:"max_failures,omitempty" maxLength:"5" doc:"0 to 1000 targets, or 0% to 100% of all (rounded down): when more have not succeeded, no further one starts. By default all start" example:"0"`
+	StartWithin string `json:"start_within,omitempty" maxLength:"32" doc:"How long a target may wait for its host, 1s to 168h; the default is 10m" example:"10m"`
 }
 
 // JobRetries says how often a failed attempt is tried again, and when.
@@ -193,7 +202,7 @@ type JobSchedule struct {
 // JobRun is a run in a list of jobs.
 type JobRun struct {
 	ID         string    `json:"id"`
-	State      string    `json:"state" enum:"queued,assigned,running,unknown,succeeded,failed,timed_out,cancelled,lost,skipped"`
+	State      string    `json:"state" enum:"queued,assigned,running,unknown,succeeded,partial,failed,timed_out,cancelled,lost,skipped"`
 	CreatedAt  time.Time `json:"created_at"`
 	DurationMS *int64    `json:"duration_ms,omitempty"`
 }

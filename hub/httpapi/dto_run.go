@@ -13,15 +13,19 @@ type RunRequest struct {
 
 // RunSummary is a run in a list.
 type RunSummary struct {
-	ID         string      `json:"id" example:"r_0dk3c9p5v4s3p9j2n0q4c7g5f8"`
-	Job        string      `json:"job"`
-	JobVersion int         `json:"job_version"`
-	State      string      `json:"state" enum:"queued,assigned,running,unknown,succeeded,failed,timed_out,cancelled,lost,skipped"`
-	Trigger    string      `json:"trigger" enum:"manual,api,cli,schedule,retry"`
-	Schedule   string      `json:"schedule,omitempty" doc:"Id of the schedule that started it"`
-	Attempt    int         `json:"attempt"`
-	Host       string      `json:"host,omitempty" doc:"The agent's, or the server that it runs on"`
-	Server     string      `json:"server,omitempty" doc:"That it runs on, through an agent"`
+	ID         string        `json:"id" example:"r_0dk3c9p5v4s3p9j2n0q4c7g5f8"`
+	Job        string        `json:"job"`
+	JobVersion int           `json:"job_version"`
+	State      string        `json:"state" enum:"queued,assigned,running,unknown,succeeded,partial,failed,timed_out,cancelled,lost,skipped" doc:"partial: of a run that fans out, some targets succeeded and some did not"`
+	Trigger    string        `json:"trigger" enum:"manual,api,cli,schedule,retry"`
+	Schedule   string        `json:"schedule,omitempty" doc:"Id of the schedule that started it"`
+	Attempt    int           `json:"attempt"`
+	Host       string        `json:"host,omitempty" doc:"The agent's, or the server that it runs on"`
+	Server     string        `json:"server,omitempty" doc:"That it runs on, through an agent"`
+	Parent     string        `json:"parent,omitempty" doc:"Id of the run that fans out, of which this is one target's"`
+	Target     string        `json:"target,omitempty" doc:"Of a run with a parent: name of the host or the server"`
+	Targets    *TargetCounts `json:"targets,omitempty" doc:"Of a run that fans out: what has become of its targets, whose runs are listed with ?parent="`
+
 	Reason     *RunReason  `json:"reason,omitempty" doc:"Why it waits"`
 	Outcome    *RunOutcome `json:"outcome,omitempty" doc:"Why it ended as it did"`
 	ExitCode   *int        `json:"exit_code,omitempty"`
@@ -30,6 +34,16 @@ type RunSummary struct {
 	FinishedAt *time.Time  `json:"finished_at,omitempty"`
 	DurationMS *int64      `json:"duration_ms,omitempty"`
 	StartedBy  string      `json:"started_by"`
+}
+
+// TargetCounts says what has become of the targets of a run.
+type TargetCounts struct {
+	Total     int `json:"total"`
+	Queued    int `json:"queued" doc:"Also those whose turn has not come"`
+	Running   int `json:"running" doc:"Also assigned and unknown"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed" doc:"Also timed out and lost"`
+	Cancelled int `json:"cancelled" doc:"Also those that were not let go after too many failures"`
 }
 
 // RunReason is why a run waits.
@@ -133,4 +147,25 @@ type LogLine struct {
 	Text   string    `json:"text" doc:"Invalid UTF-8 is replaced; the raw log has the bytes"`
 	Cut    bool      `json:"cut,omitempty" doc:"Longer than 64 KiB: only its beginning is here"`
 	Length int64     `json:"length,omitempty" doc:"The whole line in bytes, when cut"`
+}
+
+// TargetsLog is a piece of the logs of all targets of a run, merged.
+type TargetsLog struct {
+	Lines    []TargetLine `json:"lines" doc:"Those of one target in the order in which it wrote them"`
+	Cursor   string       `json:"cursor" doc:"Send it to get what follows"`
+	Complete bool         `json:"complete" doc:"Every target has ended, and nothing more will come"`
+	Ended    bool         `json:"ended" doc:"Every target has ended; the rest of a log may still be on its way"`
+	More     bool         `json:"more" doc:"There is more already: ask again without waiting"`
+}
+
+// TargetLine is a line of the log of one target.
+type TargetLine struct {
+	Run     string    `json:"run" doc:"Id of the target's run"`
+	Target  string    `json:"target" example:"web-1"`
+	Attempt int       `json:"attempt"`
+	N       int64     `json:"n" doc:"Number of the line in the attempt's own log"`
+	At      time.Time `json:"at" doc:"By the clock of the host"`
+	Stream  string    `json:"stream" enum:"out,err,sys"`
+	Text    string    `json:"text" doc:"Without the target's name"`
+	Cut     bool      `json:"cut,omitempty" doc:"Longer than 64 KiB: only its beginning is here"`
 }

@@ -62,9 +62,17 @@ type RunPath struct {
 type listRunsInput struct {
 	ProjectPath
 	Paging
-	State   []string `query:"state" maxItems:"10" enum:"queued,assigned,running,unknown,succeeded,failed,timed_out,cancelled,lost,skipped" doc:"Comma-separated; any of them"`
+	State   []string `query:"state" maxItems:"11" enum:"queued,assigned,running,unknown,succeeded,partial,failed,timed_out,cancelled,lost,skipped" doc:"Comma-separated; any of them"`
 	Job     string   `query:"job" maxLength:"64"`
 	Trigger string   `query:"trigger" enum:"manual,api,cli,schedule,retry"`
+	Parent  string   `query:"parent" maxLength:"64" doc:"Id of a run that fans out: the runs of its targets, in their order. They are in no other list"`
+}
+
+type targetsLogInput struct {
+	RunPath
+	Cursor string `query:"cursor" maxLength:"16384" doc:"From the answer before; without it the log begins at its beginning"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"5000" default:"2000"`
+	Wait   int    `query:"wait" minimum:"0" maximum:"20" default:"0" doc:"Seconds to wait for something new when there is nothing"`
 }
 
 type runLogInput struct {

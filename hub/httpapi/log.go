@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -59,6 +60,9 @@ func (a *API) findAttempt(ctx context.Context, c *call, public string, attempt i
 	if err != nil {
 		return attemptRef{}, err
 	}
+	if r.Targets != nil {
+		return attemptRef{}, ErrFansOut.With("Run %s fans out to %d targets", public, r.Targets.Total)
+	}
 	if attempt == 0 {
 		attempt = r.Attempt
 	}
@@ -71,7 +75,7 @@ func (a *API) findAttempt(ctx context.Context, c *call, public string, attempt i
 
 func (a *API) rawLogRoute() *route {
 	r := within("GET", "/runs/{run}/log/raw", authz.RunRead,
-		doc{"getRunLogRaw", "runs", "Download a log: exactly the bytes that the script wrote, after masking", 0}, nil)
+		doc{"getRunLogRaw", "runs", "Download a log: exactly the bytes that the script wrote, after masking; of a run that fans out, the lines of all targets, each with its target in front", 0}, nil)
 	r.raw = a.getRunLogRaw
 	return r
 }
@@ -86,6 +90,10 @@ var streamChoices = map[string][]frame.Stream{
 func (a *API) getRunLogRaw(w http.ResponseWriter, r *http.Request) {
 	ctx, c := r.Context(), callFrom(r.Context())
 	of, streams, err := a.rawLogRequest(ctx, c, r)
+	if errors.Is(err, ErrFansOut) && r.URL.Query().Get("attempt") == "" {
+		a.getTargetsLogRaw(ctx, c, w, r.PathValue("run"), streams)
+		return
+	}
 	if err != nil {
 		c.problem(ctx, err).write(w)
 		return

@@ -45,6 +45,10 @@ var (
 		"Not found", "Check the address.")
 	ErrNoAttempt = problem.New("attempt_not_found", http.StatusNotFound,
 		"No such attempt", "Leave the attempt out for the last one.")
+	ErrFansOut = problem.New("run_fans_out", http.StatusConflict,
+		"The run has no log of its own", "Read the log of its targets at …/log/targets, or that of one target's run.")
+	ErrOneTarget = problem.New("run_has_one_target", http.StatusConflict,
+		"The run does not fan out", "Read its log at …/log.")
 	ErrMethodNotAllowed = problem.New("method_not_allowed", http.StatusMethodNotAllowed,
 		"Method not allowed", "See the Allow header for those that are.")
 	ErrUnknownHost = problem.New("unknown_host", http.StatusMisdirectedRequest,

@@ -104,6 +104,8 @@ func (a *API) runRoutes() []*route {
 		within("POST", "/runs/{run}/cancel", authz.RunCancel, doc{"cancelRun", "runs", "Cancel a run", 202}, handle(a.cancelRun)),
 		within("GET", "/runs/{run}/log", authz.RunRead, doc{"getRunLog", "runs", "Read a window of a log, by line", 0}, handle(a.getRunLog)),
 		within("GET", "/runs/{run}/output", authz.RunRead, doc{"getRunOutput", "runs", "Read the output of a run: the JSON that its script has set", 0}, handle(a.getRunOutput)),
+		within("GET", "/runs/{run}/log/targets", authz.RunRead,
+			doc{"getTargetsLog", "runs", "Read the logs of all targets of a run that fans out, merged", 0}, handle(a.getTargetsLog)),
 		a.rawLogRoute(),
 		within("GET", "/runs/{run}/artifacts", authz.RunRead, doc{"listRunArtifacts", "runs", "List the artifacts of a run, by name", 0}, handle(a.listArtifacts)),
 		a.artifactRoute(),

@@ -22,6 +22,13 @@ func (a *API) listRuns(ctx context.Context, c *call, in *listRunsInput) (*output
 	if len(in.State) > 0 && len(f.States) == 0 {
 		return pageOf[RunSummary](nil, ""), nil
 	}
+	if in.Parent != "" {
+		id, err := run.ParseID(in.Parent)
+		if err != nil {
+			return nil, err
+		}
+		f.Parent = id
+	}
 	if in.Job != "" {
 		j, err := a.jobs.Get(ctx, c.project.ID, in.Job)
 		if err != nil {
@@ -218,6 +225,13 @@ func summary(r run.Run, names map[uuid.UUID]string) RunSummary {
 	}
 	if r.Server != "" {
 		s.Host, s.Server = r.Server, r.Server
+	}
+	if r.ParentID != nil {
+		s.Parent, s.Target = run.FormatID(*r.ParentID), r.Target
+	}
+	if r.Targets != nil {
+		t := TargetCounts(*r.Targets)
+		s.Targets = &t
 	}
 	if r.Reason != nil {
 		s.Reason = &RunReason{Code: r.Reason.Code, Detail: r.Reason.Detail, Since: r.Reason.Since}

@@ -36,6 +36,10 @@ func jobSpec(s JobSpec) job.Spec {
 	if s.Target != nil {
 		spec.Target = job.Target(*s.Target)
 	}
+	if s.FanOut != nil {
+		f := job.FanOut(*s.FanOut)
+		spec.FanOut = &f
+	}
 	if s.Retries != nil {
 		r := job.Retries(*s.Retries)
 		spec.Retries = &r
@@ -65,9 +69,13 @@ func showSpec(s job.Spec) JobSpec {
 	for name, in := range s.Inputs {
 		shown.Inputs[name] = Input(in)
 	}
-	if len(s.Target.Labels) > 0 || s.Target.Server != "" {
+	if len(s.Target.Labels) > 0 || len(s.Target.All()) > 0 {
 		t := JobTarget(s.Target)
 		shown.Target = &t
+	}
+	if s.FanOut != nil {
+		f := JobFanOut(*s.FanOut)
+		shown.FanOut = &f
 	}
 	if s.Retries != nil {
 		r := JobRetries(*s.Retries)

@@ -111,19 +111,27 @@ func showHostKey(k *server.HostKey) *HostKey {
 	return &HostKey{Type: k.Type, Fingerprint: k.Fingerprint, At: k.At, By: k.By}
 }
 
-// serverWarnings says when a job could not run now, because its server is not there
-// or not trusted. The job is accepted: definitions may come before their servers.
+// serverWarnings says when a job could not run now, because a server of it is not
+// there or not trusted. The job is accepted: definitions may come before their servers.
 func (a *API) serverWarnings(ctx context.Context, j job.Job) ([]Warning, error) {
-	ref := server.Ref{Project: j.ProjectID, Name: j.Spec.Target.Server}
-	if ref.Name == "" {
-		return nil, nil
+	names := j.Spec.Target.All()
+	refs := make([]server.Ref, len(names))
+	for i, name := range names {
+		refs[i] = server.Ref{Project: j.ProjectID, Name: name}
 	}
-	ways, err := a.servers.Ways(ctx, []server.Ref{ref})
+	ways, err := a.servers.Ways(ctx, refs)
 	if err != nil {
 		return nil, err
 	}
-	if p, ok := problem.As(ways[ref].Err); ok {
-		return []Warning{{Code: p.Code, Detail: p.Detail + ". " + p.Hint, Field: "spec.target.server"}}, nil
+	field := "spec.target.server"
+	if j.Spec.Target.Server == "" {
+		field = "spec.target.servers"
 	}
-	return nil, nil
+	var warnings []Warning
+	for _, ref := range refs {
+		if p, ok := problem.As(ways[ref].Err); ok {
+			warnings = append(warnings, Warning{Code: p.Code, Detail: p.Detail + ". " + p.Hint, Field: field})
+		}
+	}
+	return warnings, nil
 }

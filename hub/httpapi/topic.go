@@ -181,6 +181,9 @@ func (s *socket) followLog(ctx context.Context, sub *subscription) error {
 	if err != nil {
 		return err
 	}
+	if err := s.api.hasOwnLog(ctx, &sub.call, id); err != nil {
+		return err
+	}
 	attempt, err := s.awaitAttempt(ctx, sub, id)
 	if err != nil || attempt == 0 {
 		return err

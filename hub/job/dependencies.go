@@ -16,9 +16,9 @@ func normaliseDependencies(s Spec) ([]string, error) {
 	case s.Container != nil:
 		return nil, ErrDependencies.With("The job has dependencies and a container").
 			Hinted("Use an image that has the packages, or remove spec.container.").At("spec.dependencies")
-	case s.Target.Server != "":
-		return nil, ErrDependencies.With("The job has dependencies and the server %s", s.Target.Server).
-			Hinted("Install the packages on the server, or choose a host by labels.").At("spec.dependencies")
+	case s.Target.Server != "", len(s.Target.Servers) > 0:
+		return nil, ErrDependencies.With("The job has dependencies and runs on servers").
+			Hinted("Install the packages on them, or choose a host by labels.").At("spec.dependencies")
 	}
 	sorted, at, err := dependency.Check(s.Language(), s.Dependencies)
 	if p, ok := problem.As(err); ok {

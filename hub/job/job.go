@@ -33,6 +33,7 @@ type Spec struct {
 	HTTP    *request.Request  `json:"http,omitempty"` // in the place of a script
 	Inputs  schema.Inputs     `json:"inputs,omitempty"`
 	Target  Target            `json:"target,omitzero"`
+	FanOut  *FanOut           `json:"fan_out,omitempty"` // default: one of the target's hosts
 	Timeout string            `json:"timeout,omitempty"` // "2m"; 1s to 168h; default 1h
 	Retries *Retries          `json:"retries,omitempty"` // default: none
 	Env     map[string]string `json:"env,omitempty"`
@@ -59,11 +60,13 @@ type Script struct {
 	Source   string `json:"source"`
 }
 
-// Target says where the job runs: on a host that has all of these labels, or on the
-// server of that name. There are never both.
+// Target says where the job runs: on a host that has all of these labels, on the
+// server of that name, or on all of those servers. There is never more than one of
+// the three.
 type Target struct {
-	Labels map[string]string `json:"labels,omitempty"`
-	Server string            `json:"server,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Server  string            `json:"server,omitempty"`
+	Servers []string          `json:"servers,omitempty"` // in the order in which their turn comes
 }
 
 // Retries says which attempts are followed by another.

@@ -325,6 +325,20 @@ func TestBadDefinitionsAreRefusedWithCodeAndField(t *testing.T) {
 		{"memory of a process", func(d *Definition) { d.Spec.Limits = &Limits{Memory: "1MiB"} }, ErrRange, "spec.limits.memory", "from 16MiB to 1024GiB"},
 		{"two places", func(d *Definition) { d.Spec.Target.Server = "db-1" }, ErrTarget, "spec.target", "db-1"},
 		{"server's name", func(d *Definition) { d.Spec.Target = Target{Server: "-oProxyCommand=x"} }, ErrName, "spec.target.server", "-oProxyCommand"},
+		{"two kinds of servers", func(d *Definition) { d.Spec.Target = Target{Server: "a", Servers: []string{"b"}} }, ErrTarget, "spec.target", ""},
+		{"labels and servers", func(d *Definition) { d.Spec.Target.Servers = []string{"db-1"} }, ErrTarget, "spec.target", "db-1"},
+		{"server twice", func(d *Definition) { d.Spec.Target = Target{Servers: []string{"a", "a"}} }, ErrTarget, "spec.target.servers", "a"},
+		{"names of servers", func(d *Definition) { d.Spec.Target = Target{Servers: []string{"a b"}} }, ErrName, "spec.target.servers", "a b"},
+		{"servers", func(d *Definition) { d.Spec.Target = Target{Servers: make([]string, 201)} }, ErrRange, "spec.target.servers", "201"},
+		{"container on servers", func(d *Definition) {
+			d.Spec.Target, d.Spec.Container = Target{Servers: []string{"db-1"}}, &Container{}
+		}, ErrContainerOnServer, "spec.container", "db-1"},
+		{"fan-out to one server", func(d *Definition) { d.Spec.Target, d.Spec.FanOut = Target{Server: "db-1"}, &FanOut{} }, ErrTarget, "spec.fan_out", "db-1"},
+		{"none at a time", func(d *Definition) { d.Spec.FanOut = &FanOut{MaxParallel: "0"} }, ErrRange, "spec.fan_out.max_parallel", "1% to 100%"},
+		{"101%", func(d *Definition) { d.Spec.FanOut = &FanOut{MaxParallel: "101%"} }, ErrRange, "spec.fan_out.max_parallel", "101%"},
+		{"1001 failures", func(d *Definition) { d.Spec.FanOut = &FanOut{MaxFailures: "1001"} }, ErrRange, "spec.fan_out.max_failures", "0 to 1000"},
+		{"some failures", func(d *Definition) { d.Spec.FanOut = &FanOut{MaxFailures: "some"} }, ErrRange, "spec.fan_out.max_failures", "some"},
+		{"start at once", func(d *Definition) { d.Spec.FanOut = &FanOut{StartWithin: "0s"} }, ErrRange, "spec.fan_out.start_within", "from 1s to 168h"},
 		{"container on a server", func(d *Definition) {
 			d.Spec.Target, d.Spec.Container = Target{Server: "db-1"}, &Container{Image: "a:1"}
 		}, ErrContainerOnServer, "spec.container", "db-1"},
@@ -452,6 +466,33 @@ func TestSecretsAreNamesInOrder(t *testing.T) {
 		_, _, err := w.put(d, 0)
 		if p, ok := problem.As(err); !ok || p.Code != "secrets_invalid" || p.Field != "spec.secrets" || p.Hint == "" {
 			t.Errorf("secrets %q: %v", bad, err)
+		}
+	}
+}
+
+func TestAFanOutHasItsDefaultsWrittenOutAndAListOfServersIsOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := definition()
+	d.Spec.FanOut = &FanOut{MaxFailures: "10%"}
+	if got := w.mustPut(d, 0, Created).Spec.FanOut; *got != (FanOut{MaxParallel: "100%", MaxFailures: "10%", StartWithin: "10m"}) || got.Wait() != 10*time.Minute {
+		t.Errorf("the fan-out is %+v", *got)
+	}
+	n, percent := FanOut{MaxParallel: "25%"}.Parallel()
+	failures, of, bounded := FanOut{MaxFailures: "3"}.Failures()
+	if n != 25 || !percent || failures != 3 || of || !bounded {
+		t.Errorf("the shares are %d %v, %d %v %v", n, percent, failures, of, bounded)
+	}
+	if _, _, bounded := (FanOut{}).Failures(); bounded {
+		t.Error("without max_failures there is a bound")
+	}
+	d.Spec.FanOut, d.Spec.Target = nil, Target{Servers: []string{"db-2", "db-1"}}
+	if got := w.mustPut(d, 0, Updated).Spec; got.FanOut == nil || got.FanOut.MaxParallel != "100%" || !slices.Equal(got.Target.All(), []string{"db-2", "db-1"}) {
+		t.Errorf("a job of servers is %+v, %+v", got.Target, got.FanOut)
+	}
+	for _, name := range []string{"db-1", "db-2"} {
+		if jobs, err := w.OnServer(w.ctx, w.project, name); err != nil || !slices.Equal(jobs, []string{d.Name}) {
+			t.Errorf("jobs on %s = %v, %v", name, jobs, err)
 		}
 	}
 }

@@ -29,7 +29,7 @@ var (
 	ErrWork = problem.New("work_invalid", http.StatusUnprocessableEntity,
 		"A job does one thing", "Give the job a script or an HTTP request, and a container only for a script.")
 	ErrTarget = problem.New("target_ambiguous", http.StatusUnprocessableEntity,
-		"Target names two places", "Say either target.labels or target.server.")
+		"Target is not one kind of place", "Say one of target.labels, target.server and target.servers; fan_out goes with labels and with servers.")
 	ErrContainerOnServer = problem.New("container_on_server", http.StatusUnprocessableEntity,
 		"Servers run no containers", "Remove spec.container to run the script on the server itself, or choose a host by labels.")
 	ErrDependencies = problem.New("dependencies_misplaced", http.StatusUnprocessableEntity,

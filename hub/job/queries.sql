@@ -58,7 +58,8 @@ limit @n;
 
 -- name: JobsOnServer :many
 select j.name from jobs j join job_versions v on v.job_id = j.id and v.version = j.version
-where j.project_id = @project_id and j.state <> 'archived' and v.spec -> 'target' ->> 'server' = @server::text
+where j.project_id = @project_id and j.state <> 'archived'
+  and (v.spec -> 'target' ->> 'server' = @server::text or v.spec -> 'target' -> 'servers' @> to_jsonb(@server::text))
 order by j.name limit 1000;
 
 -- name: SetState :one

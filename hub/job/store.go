@@ -40,7 +40,7 @@ func (s *Store) Put(ctx context.Context, tx pgx.Tx, actor authz.Actor, project u
 	if err != nil {
 		return Job{}, "", err
 	}
-	if d.Spec.Target.Server != "" {
+	if len(d.Spec.Target.All()) > 0 {
 		if err := actor.Check(authz.ServerUse, project); err != nil {
 			return Job{}, "", err
 		}

@@ -64,6 +64,9 @@ func normalise(d Definition) (Definition, []Warning, error) {
 	if err := checkTarget(d.Spec); err != nil {
 		return d, nil, err
 	}
+	if err := normaliseFanOut(&d.Spec); err != nil {
+		return d, nil, err
+	}
 	if d.Spec.Timeout, err = duration(d.Spec.Timeout, "timeout", "spec.timeout", defaultTimeout, minTimeout, maxTimeout); err != nil {
 		return d, nil, err
 	}
@@ -96,14 +99,16 @@ func normalise(d Definition) (Definition, []Warning, error) {
 func checkTarget(s Spec) error {
 	t := s.Target
 	switch {
-	case t.Server == "":
+	case len(t.All()) == 0:
 		return checkLabels(t.Labels, "spec.target.labels")
-	case !nameRE.MatchString(t.Server):
+	case t.Server != "" && !nameRE.MatchString(t.Server):
 		return ErrName.With("%q is not the name of a server", cut(t.Server)).At("spec.target.server")
 	case len(t.Labels) > 0:
-		return ErrTarget.With("The target has labels and the server %s", t.Server).At("spec.target")
+		return ErrTarget.With("The target has labels and the %s", t.words()).At("spec.target")
+	case t.Server != "" && len(t.Servers) > 0:
+		return ErrTarget.With("The target has the server %s and a list of servers", t.Server).At("spec.target")
 	case s.Container != nil:
-		return ErrContainerOnServer.With("The job has a container and the server %s", t.Server).At("spec.container")
+		return ErrContainerOnServer.With("The job has a container and the %s", t.words()).At("spec.container")
 	}
 	return nil
 }
@@ -149,8 +154,8 @@ func normaliseWork(s *Spec) ([]Warning, error) {
 	if s.Container != nil {
 		return nil, ErrWork.With("An HTTP request is made by the agent, not in a container").At("spec.container")
 	}
-	if s.Target.Server != "" {
-		return nil, ErrWork.With("An HTTP request is made by an agent, not on the server %s", cut(s.Target.Server)).At("spec.target.server")
+	if len(s.Target.All()) > 0 {
+		return nil, ErrWork.With("An HTTP request is made by an agent, not on the %s", cut(s.Target.words())).At("spec.target")
 	}
 	r, err := s.HTTP.Normalise(slices.Collect(maps.Keys(s.Inputs)))
 	s.HTTP = &r

@@ -14,13 +14,15 @@ import (
 )
 
 // Cancel ends a run that no agent has accepted at once, and asks for the end of
-// one that an agent has; doing so again changes nothing. The caller rings the bells
-// of cancels and of the run.
+// one that an agent has; doing so again changes nothing. A run that fans out is
+// cancelled with all its targets, and ends when they have. The caller rings the
+// bells of cancels and of the run.
 func (s *Store) Cancel(ctx context.Context, actor authz.Actor, project, runID uuid.UUID) (Run, error) {
 	if err := actor.Check(authz.RunCancel, project); err != nil {
 		return Run{}, err
 	}
 	open := false
+	var changed []uuid.UUID
 	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
 		q := db.New(tx)
 		row, err := q.LockRun(ctx, runID, project)
@@ -31,19 +33,27 @@ func (s *Store) Cancel(ctx context.Context, actor authz.Actor, project, runID uu
 		if err != nil {
 			return err
 		}
-		if err := q.RequestCancel(ctx, actor.Email, runID); err != nil {
-			return err
-		}
 		held, err := livesOf([]db.LockRunRow{row})
 		if err != nil {
 			return err
 		}
-		if held[0].state != Queued && held[0].state != Assigned {
-			return nil
+		fansOut, err := q.FansOut(ctx, runID)
+		if err != nil {
+			return err
 		}
-		var b batch
-		b.add(held[0], Result{Ref: held[0].Ref}, held[0].end(evCancel, attemptRevoked, cancelledBeforeStart))
-		_, err = b.apply(ctx, q, nil)
+		if fansOut {
+			if err := q.RequestCancel(ctx, actor.Email, []uuid.UUID{runID}); err != nil {
+				return err
+			}
+			children, err := q.LockChildren(ctx, runID)
+			if err != nil {
+				return err
+			}
+			if held, err = livesOf(children); err != nil {
+				return err
+			}
+		}
+		changed, err = cancelAll(ctx, q, actor.Email, held)
 		return err
 	})
 	if err != nil {
@@ -56,8 +66,25 @@ func (s *Store) Cancel(ctx context.Context, actor authz.Actor, project, runID uu
 	if !open {
 		return r, ErrFinished.With("Finished %s ago: %s", ago(s.cfg.Now().Sub(*r.FinishedAt)), r.State)
 	}
-	s.tell([]uuid.UUID{runID})
+	s.tell(append(changed, runID))
 	return r, nil
+}
+
+// cancelAll asks for the end of locked runs, and ends those that no agent has
+// accepted. It returns them.
+func cancelAll(ctx context.Context, q *db.Queries, by string, held []live) ([]uuid.UUID, error) {
+	ids := make([]uuid.UUID, len(held))
+	var b batch
+	for i, l := range held {
+		ids[i] = l.RunID
+		if l.state == Queued || l.state == Assigned {
+			b.add(l, Result{Ref: l.Ref}, l.end(evCancel, attemptRevoked, cancelledBeforeStart))
+		}
+	}
+	if err := q.RequestCancel(ctx, by, ids); err != nil {
+		return nil, err
+	}
+	return b.apply(ctx, q, nil)
 }
 
 func ago(d time.Duration) time.Duration {

@@ -37,7 +37,7 @@ func (s *Store) Claim(ctx context.Context, agentID uuid.UUID, epoch int64, label
 		}
 		ids[i] = r.RunID
 		claimed[i] = Claimed{Ref: Ref{r.RunID, r.Attempt, r.Fence}, ProjectID: r.ProjectID, JobID: r.JobID, JobName: r.JobName,
-			JobVersion: int(r.JobVersion), Inputs: inputs, InputsJSON: r.Inputs, Sealed: r.Sealed}
+			JobVersion: int(r.JobVersion), Server: r.Server, Inputs: inputs, InputsJSON: r.Inputs, Sealed: r.Sealed}
 	}
 	s.tell(ids)
 	return claimed, nil

@@ -9,6 +9,13 @@
 //	 │ └──retry, not started─┼───────────  unknown ───────────▶ lost
 //	 └─────cancel────────────┴─▶ cancelled
 //
+// A run that fans out has no attempt of its own, but a child for each of its
+// targets: ordinary runs that are held in the queue until it is their turn.
+//
+//	parent  queued ── a target starts ──▶ running ── all have ended ──▶ succeeded, partial,
+//	                                         │                          failed, cancelled
+//	child   held ── let go ──▶ queued … as above
+//
 // It promises:
 //   - A run has one final state, and it never changes. A result that comes after
 //     the run went on without its attempt is kept with the attempt, marked late.
@@ -18,6 +25,11 @@
 //   - An attempt that was cancelled before it was accepted is never granted.
 //   - A run is in run_queue exactly as long as it is not finished. The queue row is
 //     the live attempt; when an attempt is over it is appended to attempts.
+//   - A parent and its children are made in one transaction, and what is held is
+//     never claimed. What is done about a parent follows from its children's rows
+//     alone, under a lock on its own row: any hub may do it, after any accident, and
+//     never two at once. A child that nobody takes in time is given up, so every
+//     parent ends.
 //   - Every method takes a batch and needs one or two round trips for it. All may be
 //     called concurrently, by any number of hubs, and repeated after an error.
 //   - Leases are measured by the database's clock and by no other.

@@ -29,10 +29,19 @@ const (
 	codeInfra        = "infrastructure_error"
 	codeRejected     = "rejected_by_agent"
 	codeLost         = "lost"
+
+	codeSomeFailed  = "some_targets_failed"
+	codeAllFailed   = "all_targets_failed"
+	codeStopped     = "fan_out_stopped"
+	codeNotTaken    = "target_not_started"
+	CodeNoTargets   = "no_targets"       // a run that fans out to nobody
+	CodeManyTargets = "too_many_targets" // more than [MaxTargets]
 )
 
 // Reasons why a queued run waits. Dispatch sets more of them.
 const (
 	ReasonWaiting    = "waiting_for_dispatch"
 	ReasonRetryDelay = "retry_delay"
+	ReasonTurn       = "waiting_for_turn"    // a target that its run has not let go yet
+	ReasonTargets    = "waiting_for_targets" // a run that fans out, before its first target starts
 )

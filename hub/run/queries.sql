@@ -1,22 +1,26 @@
 -- name: CreateRuns :many
-insert into runs (id, project_id, job_id, job_version, max_attempts, trigger, job_name, started_by, schedule_id, scheduled_for, inputs, server)
+insert into runs (id, project_id, job_id, job_version, max_attempts, trigger, job_name, started_by, schedule_id, scheduled_for, inputs, server,
+    parent_id, target, targets)
 select unnest(@ids::uuid[]), unnest(@project_ids::uuid[]), unnest(@job_ids::uuid[]), unnest(@job_versions::int[]), unnest(@max_attempts::int[]),
     unnest(@triggers::text[]), unnest(@job_names::text[]), unnest(@started_bys::text[]),
     nullif(unnest(@schedule_ids::uuid[]), '00000000-0000-0000-0000-000000000000'),
     nullif(unnest(@scheduled_fors::timestamptz[]), '0001-01-01 00:00:00+00'),
-    unnest(@inputs::jsonb[]), unnest(@servers::text[])
+    unnest(@inputs::jsonb[]), unnest(@servers::text[]),
+    nullif(unnest(@parent_ids::uuid[]), '00000000-0000-0000-0000-000000000000'), unnest(@target_names::text[]), nullif(unnest(@target_counts::int[]), -1)
 on conflict (schedule_id, scheduled_for) where schedule_id is not null do nothing
 returning id, created_at;
 
 -- name: Enqueue :exec
--- A not_before that has passed, or was not given, means now.
-insert into run_queue (run_id, project_id, job_id, job_version, not_before, lost_after_ms, priority, target, retry, sealed, reason)
-select a.id, a.project_id, a.job_id, a.job_version, greatest(a.not_before, now()), a.lost_after_ms, a.priority, a.target,
-    nullif(a.retry, 'null'::jsonb), nullif(a.sealed, ''::bytea), 'waiting_for_dispatch'
+-- A not_before that has passed, or was not given, means now. What is held is also
+-- far away in time, so that a hub of the version before this leaves it alone.
+insert into run_queue (run_id, project_id, job_id, job_version, not_before, lost_after_ms, priority, target, retry, sealed, reason, held, fan_out)
+select a.id, a.project_id, a.job_id, a.job_version, case when a.held then '9999-12-31'::timestamptz else greatest(a.not_before, now()) end,
+    a.lost_after_ms, a.priority, a.target, nullif(a.retry, 'null'::jsonb), nullif(a.sealed, ''::bytea), a.reason, a.held, nullif(a.fan_out, 'null'::jsonb)
 from (select unnest(@ids::uuid[]) as id, unnest(@project_ids::uuid[]) as project_id, unnest(@job_ids::uuid[]) as job_id,
     unnest(@job_versions::int[]) as job_version, unnest(@not_befores::timestamptz[]) as not_before,
     unnest(@lost_afters_ms::bigint[]) as lost_after_ms, unnest(@priorities::smallint[]) as priority,
-    unnest(@targets::jsonb[]) as target, unnest(@retries::jsonb[]) as retry, unnest(@sealeds::bytea[]) as sealed) a;
+    unnest(@targets::jsonb[]) as target, unnest(@retries::jsonb[]) as retry, unnest(@sealeds::bytea[]) as sealed,
+    unnest(@reasons::text[]) as reason, unnest(@helds::bool[]) as held, unnest(@fan_outs::jsonb[]) as fan_out) a;
 
 -- name: RunsOfFires :many
 select r.id, r.schedule_id, r.scheduled_for, r.created_at
@@ -27,7 +31,7 @@ where r.schedule_id is not null
 -- name: Claim :many
 with picked as (
     select p.run_id from run_queue p
-    where p.agent_id is null and p.project_id = @project_id::uuid and p.not_before <= now() and p.target <@ @labels::jsonb
+    where p.agent_id is null and not p.held and p.project_id = @project_id::uuid and p.not_before <= now() and p.target <@ @labels::jsonb
     order by p.priority desc, p.run_id
     limit @n
     for update skip locked
@@ -40,7 +44,7 @@ with picked as (
     where q.run_id = p.run_id
     returning q.run_id, q.attempt, q.fence, q.project_id, q.job_id, q.job_version, q.sealed
 )
-select c.run_id, c.attempt, c.fence, c.project_id, c.job_id, c.job_version, c.sealed, r.job_name, r.inputs
+select c.run_id, c.attempt, c.fence, c.project_id, c.job_id, c.job_version, c.sealed, r.job_name, r.inputs, r.server
 from claimed c join runs r on r.id = c.run_id
 order by c.fence;
 
@@ -176,7 +180,7 @@ returning q.run_id;
 -- name: RequestCancel :exec
 update run_queue q
 set cancel_requested_at = coalesce(q.cancel_requested_at, now()), cancel_by = case q.cancel_by when '' then @cancel_by::text else q.cancel_by end
-where q.run_id = @run_id::uuid;
+where q.run_id = any (@run_ids::uuid[]);
 
 -- name: Settle :many
 -- The end of runs: the queue row goes, the attempt (if there was one) and the
@@ -321,14 +325,14 @@ update run_queue q
 set reason = a.reason, reason_detail = a.detail,
     reason_since = case when q.reason = a.reason then q.reason_since else now() end
 from asked a
-where q.run_id = a.run_id and q.agent_id is null and (q.reason, q.reason_detail) is distinct from (a.reason, a.detail)
+where q.run_id = a.run_id and q.agent_id is null and not q.held and (q.reason, q.reason_detail) is distinct from (a.reason, a.detail)
 returning q.run_id;
 
 -- name: Queued :many
 select q.run_id, q.project_id, q.job_id, q.target, q.reason, q.reason_detail, q.reason_since, q.not_before,
     (q.not_before > now())::boolean as delayed
 from run_queue q
-where q.agent_id is null
+where q.agent_id is null and not q.held
 order by q.priority desc, q.run_id
 limit $1;
 
@@ -370,3 +374,111 @@ select q.project_id, q.job_id, q.job_version, r.job_name
 from run_queue q join runs r on r.id = q.run_id
 where q.run_id = @run_id and q.attempt = @attempt and q.fence = @fence and q.agent_id = @agent_id::uuid
   and q.state in ('running', 'unknown');
+
+-- name: FansOut :one
+select exists (select 1 from run_queue q where q.run_id = $1 and q.fan_out is not null)::boolean;
+
+-- name: FanOuts :many
+-- Every open run that fans out, or the one that is named, with what has become of
+-- its targets: one statement, so none of them is seen between two states.
+select p.run_id, p.state, p.fan_out, (p.cancel_requested_at is not null)::boolean as cancelling,
+    count(c.id) as total,
+    count(*) filter (where c.state = 'succeeded') as succeeded,
+    count(*) filter (where c.state <> 'open') as ended,
+    count(*) filter (where q.held) as held,
+    count(*) filter (where not q.held) as busy,
+    count(*) filter (where not q.held and q.agent_id is null
+        and q.not_before + make_interval(secs => (p.fan_out ->> 'start_within_s')::float8) < now()) as late,
+    coalesce(bool_or(coalesce(q.started_at, q.accepted_at, c.started_at) is not null or q.retries > 0), false)::boolean as begun
+from run_queue p
+left join runs c on c.parent_id = p.run_id
+left join run_queue q on q.run_id = c.id
+where p.fan_out is not null and (sqlc.narg(run_id)::uuid is null or p.run_id = sqlc.narg(run_id)::uuid)
+group by p.run_id
+order by p.run_id;
+
+-- name: LockFanOut :many
+-- None when another hub is at it.
+select p.run_id from run_queue p where p.run_id = $1 and p.fan_out is not null for update skip locked;
+
+-- name: BeginFanOut :many
+update run_queue p
+set state = 'running', started_at = coalesce((select min(coalesce(q.started_at, q.accepted_at, c.started_at))
+    from runs c left join run_queue q on q.run_id = c.id
+    where c.parent_id = p.run_id), now())
+where p.run_id = @run_id and p.fan_out is not null and p.state = any (@from_states::text[])
+returning p.run_id;
+
+-- name: LetGo :many
+-- The next n children of a run, in the order of its targets.
+with next as (
+    select q.run_id from run_queue q join runs c on c.id = q.run_id
+    where c.parent_id = @parent_id::uuid and q.held
+    order by c.id
+    limit @n
+    for update of q
+)
+update run_queue q
+set held = false, not_before = now(), reason = 'waiting_for_dispatch', reason_detail = '', reason_since = now()
+from next n
+where q.run_id = n.run_id
+returning q.run_id;
+
+-- name: LockChildren :many
+select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
+    (q.cancel_requested_at is not null)::boolean as cancelling
+from run_queue q join runs c on c.id = q.run_id
+where c.parent_id = @parent_id::uuid
+order by q.run_id
+for update of q;
+
+-- name: LockHeldChildren :many
+select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
+    (q.cancel_requested_at is not null)::boolean as cancelling
+from run_queue q join runs c on c.id = q.run_id
+where c.parent_id = @parent_id::uuid and q.held
+order by q.run_id
+for update of q;
+
+-- name: LockLateChildren :many
+-- Those that nobody has taken for too long, with what they waited for.
+select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
+    (q.cancel_requested_at is not null)::boolean as cancelling
+from run_queue q join runs c on c.id = q.run_id
+where c.parent_id = @parent_id::uuid and not q.held and q.agent_id is null
+  and q.not_before + make_interval(secs => @start_within_s::float8) < now()
+order by q.run_id
+for update of q;
+
+-- name: WaitReasons :many
+select q.run_id, q.reason_detail from run_queue q where q.run_id = any (@ids::uuid[]);
+
+-- name: NotSucceeded :many
+-- Names of targets where the run did not succeed, in their order.
+select c.target from runs c
+where c.parent_id = @parent_id::uuid and c.state not in ('open', 'succeeded')
+order by c.id
+limit @n;
+
+-- name: CountTargets :many
+select c.parent_id::uuid as parent_id, coalesce(q.state, c.state)::text as state, count(*) as n
+from runs c left join run_queue q on q.run_id = c.id
+where c.parent_id = any (@parent_ids::uuid[])
+group by c.parent_id, coalesce(q.state, c.state);
+
+-- name: Children :many
+-- The runs of a run's targets, in their order, with the attempts that they had.
+select c.id, c.target, coalesce(q.state, c.state)::text as state, coalesce(q.attempt, c.attempt)::integer as attempt
+from runs c left join run_queue q on q.run_id = c.id
+where c.parent_id = @parent_id::uuid and c.project_id = @project_id::uuid
+order by c.id;
+
+-- name: ChildAttempts :many
+-- Which attempts of a run's targets are over, and how.
+select t.run_id, t.attempt, t.state
+from runs c join attempts t on t.run_id = c.id
+where c.parent_id = @parent_id::uuid
+order by t.run_id, t.attempt;

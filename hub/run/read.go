@@ -12,8 +12,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Filter narrows List. The zero value lists everything, newest first.
+// Filter narrows List. The zero value lists everything but the runs of targets,
+// newest first.
 type Filter struct {
+	Parent  uuid.UUID // the runs of its targets, in their order
 	States  []State
 	JobID   uuid.UUID
 	Trigger Trigger
@@ -22,7 +24,7 @@ type Filter struct {
 	Limit   int       // default 50, at most 500
 }
 
-// Page is one page of runs, newest first, without inputs and attempts.
+// Page is one page of runs, without inputs and attempts.
 type Page struct {
 	Runs []Run
 	Next string // cursor of the next page; empty: this is the last
@@ -33,11 +35,11 @@ type Page struct {
 const selectRun = `
 select r.id, r.project_id, r.job_id, r.job_name, r.job_version, r.trigger, r.schedule_id, r.scheduled_for, r.started_by,
     coalesce(q.state, r.state) as state, coalesce(q.attempt, r.attempt) as attempt, r.max_attempts + coalesce(q.misses, 0) as max_attempts,
-    coalesce(q.agent_id, r.agent_id) as agent_id, r.server, r.exit_code, r.signal, r.outcome_code, r.outcome_detail, r.outcome_hint,
+    coalesce(q.agent_id, r.agent_id) as agent_id, r.server, r.parent_id, r.target, r.targets, r.exit_code, r.signal, r.outcome_code, r.outcome_detail, r.outcome_hint,
     coalesce(nullif(q.cancel_by, ''), r.cancel_by) as cancel_by, q.cancel_requested_at is not null as cancel_requested,
     r.created_at, coalesce(q.started_at, r.started_at) as started_at, r.finished_at,
     coalesce(q.reason, '') as reason, coalesce(q.reason_detail, '') as reason_detail, q.reason_since,
-    case when q.not_before > now() then q.not_before end as not_before,
+    case when q.not_before > now() and not q.held then q.not_before end as not_before,
     coalesce(q.fence, 0) as fence, q.assigned_at, q.accepted_at`
 
 type runRow struct {
@@ -55,6 +57,9 @@ type runRow struct {
 	MaxAttempts     int32
 	AgentID         *uuid.UUID
 	Server          string
+	ParentID        *uuid.UUID
+	Target          string
+	Targets         *int32
 	ExitCode        *int32
 	Signal          string
 	OutcomeCode     string
@@ -77,11 +82,14 @@ type runRow struct {
 func (r runRow) run() Run {
 	out := Run{ID: r.ID, ProjectID: r.ProjectID, JobID: r.JobID, JobName: r.JobName, JobVersion: int(r.JobVersion), Trigger: Trigger(r.Trigger),
 		ScheduleID: r.ScheduleID, ScheduledFor: r.ScheduledFor, StartedBy: r.StartedBy, State: State(r.State), Attempt: int(r.Attempt),
-		MaxAttempts: int(r.MaxAttempts), AgentID: r.AgentID, Server: r.Server, ExitCode: toInt(r.ExitCode), Signal: r.Signal, CancelBy: r.CancelBy,
+		MaxAttempts: int(r.MaxAttempts), AgentID: r.AgentID, Server: r.Server, ParentID: r.ParentID, Target: r.Target, ExitCode: toInt(r.ExitCode), Signal: r.Signal, CancelBy: r.CancelBy,
 		CancelRequested: r.CancelRequested || State(r.State) == Cancelled, CreatedAt: r.CreatedAt, NotBefore: r.NotBefore,
 		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt}
 	if out.State == Queued && r.ReasonSince != nil {
 		out.Reason = &Reason{r.Reason, r.ReasonDetail, *r.ReasonSince}
+	}
+	if r.Targets != nil {
+		out.Targets = &TargetCounts{Total: int(*r.Targets)}
 	}
 	if r.OutcomeCode != "" {
 		out.Outcome = &Ending{r.OutcomeCode, r.OutcomeDetail, r.OutcomeHint}
@@ -121,6 +129,9 @@ func (s *Store) get(ctx context.Context, tx pgx.Tx, project, id uuid.UUID) (Run,
 	if r.Inputs, err = decodeInputs(row.Inputs); err != nil {
 		return Run{}, err
 	}
+	if err := countTargets(ctx, s.q.WithTx(tx), []*Run{&r}); err != nil {
+		return Run{}, err
+	}
 	past, err := s.q.WithTx(tx).Attempts(ctx, id)
 	if err != nil {
 		return Run{}, err
@@ -151,10 +162,11 @@ func (s *Store) ByIDs(ctx context.Context, project uuid.UUID, ids []uuid.UUID) (
 	return runs, nil
 }
 
-// RecentByJob returns the newest n runs of each of these jobs, newest first.
+// RecentByJob returns the newest n runs of each of these jobs, newest first, without
+// those of targets.
 func (s *Store) RecentByJob(ctx context.Context, jobIDs []uuid.UUID, n int) (map[uuid.UUID][]Run, error) {
 	runs, err := s.collect(ctx, selectRun+` from unnest($1::uuid[]) j (id)
-		cross join lateral (select * from runs l where l.job_id = j.id order by l.id desc limit $2) r
+		cross join lateral (select * from runs l where l.job_id = j.id and l.parent_id is null order by l.id desc limit $2) r
 		left join run_queue q on q.run_id = r.id
 		order by r.id desc`, jobIDs, n)
 	if err != nil {
@@ -181,7 +193,7 @@ func (s *Store) List(ctx context.Context, project uuid.UUID, f Filter) (Page, er
 	}
 	w.args = append(w.args, limit+1)
 	runs, err := s.collect(ctx, selectRun+" from "+f.tables()+" where "+strings.Join(w.terms, " and ")+
-		fmt.Sprintf(" order by r.id desc limit $%d", len(w.args)), w.args...)
+		fmt.Sprintf(" order by r.id %s limit $%d", f.order(), len(w.args)), w.args...)
 	if err != nil {
 		return Page{}, fmt.Errorf("list runs: %w", err)
 	}
@@ -200,7 +212,20 @@ func (f Filter) tables() string {
 	return "runs r left join run_queue q on q.run_id = r.id"
 }
 
+// order of a list: the runs of targets are in the order of the targets.
+func (f Filter) order() string {
+	if f.Parent != uuid.Nil {
+		return "asc"
+	}
+	return "desc"
+}
+
 func (f Filter) narrow(w *where) error {
+	if f.Parent != uuid.Nil {
+		w.add("r.parent_id = $%d", f.Parent)
+	} else {
+		w.terms = append(w.terms, "r.parent_id is null")
+	}
 	if len(f.States) > 0 {
 		for _, s := range f.States {
 			if !slices.Contains(States(), s) {
@@ -227,7 +252,11 @@ func (f Filter) narrow(w *where) error {
 		if err != nil {
 			return ErrParameter.With("cursor is not one that this API gave out").At("cursor")
 		}
-		w.add("r.id < $%d", id)
+		if f.Parent != uuid.Nil {
+			w.add("r.id > $%d", id)
+		} else {
+			w.add("r.id < $%d", id)
+		}
 	}
 	return nil
 }
@@ -263,11 +292,12 @@ func (s *Store) collect(ctx context.Context, sql string, args ...any) ([]Run, er
 	if err != nil {
 		return nil, err
 	}
-	runs := make([]Run, len(found))
+	runs, refs := make([]Run, len(found)), make([]*Run, len(found))
 	for i, r := range found {
 		runs[i] = r.run()
+		refs[i] = &runs[i]
 	}
-	return runs, nil
+	return runs, countTargets(ctx, s.q, refs)
 }
 
 func toInt(p *int32) *int {

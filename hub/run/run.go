@@ -57,8 +57,12 @@ type Request struct {
 	Server       string            // name of the server that it runs on; empty: the agent's own host
 	Retry        Retry
 	LostAfter    time.Duration // silence after which the run is lost; default 75 minutes: the default timeout and 15
-	NotBefore    time.Time     // zero: at once
+	NotBefore    time.Time     // zero: at once; of a run that fans out it is not looked at
 	Priority     int16         // higher first; default 0
+	FanOut       *FanOut       // default: it runs once, somewhere
+
+	parent     uuid.UUID // of a target's run
+	targetName string
 }
 
 // Run is one run as it is now.
@@ -75,9 +79,12 @@ type Run struct {
 	Inputs       map[string]any // only from Get; numbers are json.Number
 
 	State       State
-	Reason      *Reason // while queued
-	Outcome     *Ending // once finished other than succeeded
-	Attempt     int     // the last one, 0 before the first
+	Reason      *Reason       // while queued
+	Outcome     *Ending       // once finished other than succeeded
+	ParentID    *uuid.UUID    // of the run whose target this one is for
+	Target      string        // its name then: of a host or a server
+	Targets     *TargetCounts // of a run that fans out
+	Attempt     int           // the last one, 0 before the first and of a run that fans out
 	MaxAttempts int
 	AgentID     *uuid.UUID // of the last attempt
 	Server      string     // that it runs on through the agent; empty: the agent's own host
@@ -176,6 +183,7 @@ type Claimed struct {
 	JobID      uuid.UUID
 	JobName    string
 	JobVersion int
+	Server     string         // that it runs on; empty: the agent's own host
 	Inputs     map[string]any // numbers are json.Number
 	InputsJSON json.RawMessage
 	Sealed     []byte

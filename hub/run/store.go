@@ -69,8 +69,10 @@ func New(database *postgres.DB, c Config) *Store {
 }
 
 // Create writes runs in the caller's transaction, one for each request and in their
-// order. A fire that has its run already gets that one back, marked Existed. The
-// caller rings the queue's bell after the commit.
+// order. A fire that has its run already gets that one back, marked Existed. A run
+// that fans out comes with one for each of its targets, which are not returned; one
+// whose targets were refused has failed. The caller rings the queue's bell after
+// the commit.
 func (s *Store) Create(ctx context.Context, tx pgx.Tx, reqs []Request) ([]Run, error) {
 	if len(reqs) == 0 {
 		return nil, nil
@@ -103,6 +105,9 @@ func (s *Store) Create(ctx context.Context, tx pgx.Tx, reqs []Request) ([]Run, e
 	if err := s.enqueue(ctx, q, reqs, runs, fresh); err != nil {
 		return nil, fmt.Errorf("create runs: %w", err)
 	}
+	if err := s.fanOut(ctx, q, reqs, runs, fresh); err != nil {
+		return nil, fmt.Errorf("create the runs of targets: %w", err)
+	}
 	return runs, nil
 }
 
@@ -113,6 +118,7 @@ func (s *Store) newRuns(reqs []Request) ([]Run, db.CreateRunsParams, error) {
 		JobVersions: make([]int32, len(reqs)), MaxAttempts: make([]int32, len(reqs)), Triggers: make([]string, len(reqs)),
 		JobNames: make([]string, len(reqs)), StartedBys: make([]string, len(reqs)), ScheduleIds: make([]uuid.UUID, len(reqs)),
 		ScheduledFors: make([]time.Time, len(reqs)), Inputs: make([]json.RawMessage, len(reqs)), Servers: make([]string, len(reqs)),
+		ParentIds: make([]uuid.UUID, len(reqs)), TargetNames: make([]string, len(reqs)), TargetCounts: make([]int32, len(reqs)),
 	}
 	for i, r := range reqs {
 		id, err := uuid.NewV7()
@@ -130,6 +136,13 @@ func (s *Store) newRuns(reqs []Request) ([]Run, db.CreateRunsParams, error) {
 		p.Triggers[i], p.JobNames[i], p.StartedBys[i] = string(r.Trigger), r.JobName, r.StartedBy
 		if r.ScheduleID != nil && r.ScheduledFor != nil {
 			p.ScheduleIds[i], p.ScheduledFors[i] = *r.ScheduleID, r.ScheduledFor.UTC()
+		}
+		p.ParentIds[i], p.TargetNames[i], p.TargetCounts[i] = r.parent, r.targetName, -1
+		if r.FanOut != nil {
+			p.TargetCounts[i] = int32(len(r.FanOut.Targets)) //nolint:gosec // at most MaxTargets
+			runs[i].MaxAttempts, p.MaxAttempts[i] = 1, 1
+			runs[i].Reason.Code = ReasonTargets
+			runs[i].Targets = &TargetCounts{Total: len(r.FanOut.Targets), Queued: len(r.FanOut.Targets)}
 		}
 	}
 	return runs, p, nil
@@ -196,6 +209,9 @@ func (s *Store) enqueue(ctx context.Context, q *db.Queries, reqs []Request, runs
 		p.Targets = append(p.Targets, target)
 		p.Retries = append(p.Retries, r.Retry.encode())
 		p.Sealeds = append(p.Sealeds, notNil(r.SealedInputs))
+		p.Reasons = append(p.Reasons, r.waitsFor())
+		p.Helds = append(p.Helds, r.held())
+		p.FanOuts = append(p.FanOuts, r.FanOut.encode())
 	}
 	return q.Enqueue(ctx, p)
 }

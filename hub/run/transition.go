@@ -10,6 +10,7 @@ const (
 	Running   State = "running"   // accepted: the script may start, runs, or has ended unreported
 	Unknown   State = "unknown"   // accepted, but the agent has been silent for longer than the lease
 	Succeeded State = "succeeded" // final
+	Partial   State = "partial"   // final: of a run that fans out, some targets succeeded and some did not
 	Failed    State = "failed"    // final
 	TimedOut  State = "timed_out" // final
 	Cancelled State = "cancelled" // final
@@ -18,7 +19,7 @@ const (
 
 // States lists all states, open ones first.
 func States() []State {
-	return []State{Queued, Assigned, Running, Unknown, Succeeded, Failed, TimedOut, Cancelled, Lost}
+	return []State{Queued, Assigned, Running, Unknown, Succeeded, Partial, Failed, TimedOut, Cancelled, Lost}
 }
 
 // Final reports whether a run in s stays in s for ever.
@@ -48,6 +49,12 @@ const (
 	evTimeOut  event = "time out"
 	evCancel   event = "cancel" // before the start at once; later by the agent's result
 	evLose     event = "lose"
+
+	// Only of runs that fan out, and of their children before they are claimed.
+	evBegin  event = "begin"   // the first target has started
+	evPart   event = "part"    // all targets have ended, some of them well
+	evNone   event = "none"    // all targets have ended, none of them well
+	evGiveUp event = "give up" // nobody took it in time
 )
 
 // transition is one row of the table.
@@ -62,6 +69,9 @@ type transition struct {
 var transitions = []transition{
 	{Queued, evClaim, Assigned},
 	{Queued, evCancel, Cancelled},
+	{Queued, evGiveUp, Failed},
+	{Queued, evBegin, Running},
+	{Queued, evNone, Failed},
 
 	{Assigned, evAccept, Running},
 	{Assigned, evStart, Running}, // the answer to Accept was lost on the hub's side
@@ -85,6 +95,8 @@ var transitions = []transition{
 	{Running, evTimeOut, TimedOut},
 	{Running, evCancel, Cancelled},
 	{Running, evLose, Lost},
+	{Running, evPart, Partial},
+	{Running, evNone, Failed},
 
 	{Unknown, evAccept, Running},
 	{Unknown, evStart, Running},
@@ -132,5 +144,6 @@ var (
 	fromExpire  = sources(evExpire)
 	fromOrphan  = sources(evOrphan)
 	fromRequeue = sources(evHandBack, evRetry)
-	fromSettle  = sources(evSucceed, evFail, evTimeOut, evCancel, evLose)
+	fromSettle  = sources(evSucceed, evFail, evTimeOut, evCancel, evLose, evPart, evNone, evGiveUp)
+	fromBegin   = sources(evBegin)
 )

@@ -62,3 +62,8 @@ from log_chunks
 where run_id = @run_id and attempt = @attempt and first_line <= @line::bigint and off < @before::bigint
 order by first_line desc, off desc
 limit 1;
+
+-- name: Heads :many
+select run_id, attempt, durable, content, lines, open_line, complete
+from log_heads
+where (run_id, attempt) in (select unnest(@run_ids::uuid[]), unnest(@attempts::integer[]));

@@ -289,7 +289,7 @@ func (v *verdict) request(f *Fire) run.Request {
 	return run.Request{
 		Project: v.project, JobID: v.job, JobName: v.facts.Name, JobVersion: v.facts.Version,
 		Trigger: run.BySchedule, StartedBy: v.name, ScheduleID: &v.id, ScheduledFor: &f.Planned,
-		Inputs: v.resolved, SealedInputs: v.sealed, Target: v.facts.Target, Server: v.facts.Server, Retry: v.facts.Retry,
+		Inputs: v.resolved, SealedInputs: v.sealed, Target: v.facts.Target, Server: v.facts.Server, FanOut: v.facts.FanOut, Retry: v.facts.Retry,
 		LostAfter: v.facts.LostAfter, Priority: v.facts.Priority,
 	}
 }

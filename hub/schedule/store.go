@@ -37,7 +37,8 @@ type Job struct {
 	Version   int
 	State     JobState
 	Target    map[string]string
-	Server    string // that the job runs on; empty: the agent's own host
+	Server    string      // that the job runs on; empty: the agent's own host
+	FanOut    *run.FanOut // to all of its targets; nil: it runs once
 	Retry     run.Retry
 	LostAfter time.Duration
 	Priority  int16

@@ -81,7 +81,6 @@ func (a authority) issue(t testing.TB, usage x509.ExtKeyUsage, notAfter time.Tim
 // hub is a listener with one service behind it.
 type hub struct {
 	agentv1.UnimplementedHubServiceServer
-	agentv1.UnimplementedHubDataServiceServer
 
 	addr     string
 	servers  authority
@@ -121,7 +120,7 @@ func newHub(t testing.TB, change func(*ServerConfig)) *hub {
 	h.addr = tcp.Addr().String()
 	h.grpc = NewServer()
 	agentv1.RegisterHubServiceServer(h.grpc, h)
-	agentv1.RegisterHubDataServiceServer(h.grpc, h)
+	agentv1.RegisterHubDataServiceServer(h.grpc, data{})
 	l := NewListener(tcp, config)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -153,7 +152,10 @@ func (h *hub) Heartbeat(ctx context.Context, _ *agentv1.HeartbeatRequest) (*agen
 	return &agentv1.HeartbeatResponse{}, nil
 }
 
-func (h *hub) Upload(stream grpc.BidiStreamingServer[agentv1.UploadRequest, agentv1.UploadResponse]) error {
+// data is the hub on data connections.
+type data struct{ agentv1.UnimplementedHubDataServiceServer }
+
+func (data) Upload(stream grpc.BidiStreamingServer[agentv1.UploadRequest, agentv1.UploadResponse]) error {
 	var n int64
 	for {
 		in, err := stream.Recv()

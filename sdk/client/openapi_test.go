@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -78,7 +79,7 @@ func TestEveryRequestIsOneThatTheAPIDescribes(t *testing.T) {
 			Spec: client.Spec{
 				Script: client.Script{Language: "bash", Source: "true"}, Timeout: "2m", Env: map[string]string{"A": "b"},
 				Inputs: map[string]client.Input{"i": {Type: "integer", Default: 1, Required: true, Description: "d", Enum: []any{1}, Minimum: &least, Maximum: &least}},
-				Target: &client.Target{Labels: map[string]string{"os": "linux"}}, Retries: &client.Retries{Max: 1, Backoff: "fixed", Delay: "1s", On: []string{"lost"}},
+				Target: &client.Target{Labels: map[string]string{"os": "linux"}}, FanOut: &client.FanOut{MaxParallel: "25%", MaxFailures: "0", StartWithin: "5m"}, Retries: &client.Retries{Max: 1, Backoff: "fixed", Delay: "1s", On: []string{"lost"}},
 				Secrets: []string{"TOKEN"},
 			},
 			Schedules: []client.ScheduleWish{{Name: "n", Cron: "* * * * *", Zone: "UTC", Gap: "skip", Fold: "both", Overlap: "skip", CatchUp: "none", Inputs: map[string]any{"i": 2}, Enabled: new(bool)}},
@@ -112,11 +113,15 @@ func TestEveryRequestIsOneThatTheAPIDescribes(t *testing.T) {
 			return err
 		},
 		"runs": func(c *client.Client) error {
-			_, err := c.Runs(ctx, "p", client.RunFilter{States: []string{"failed", "lost"}, Job: "x", Trigger: "cli"}, paging)
+			_, err := c.Runs(ctx, "p", client.RunFilter{States: []string{"failed", "lost"}, Job: "x", Trigger: "cli", Parent: "r"}, paging)
 			return err
 		},
 		"run":    func(c *client.Client) error { _, err := c.Run(ctx, "p", "r"); return err },
 		"cancel": func(c *client.Client) error { _, err := c.CancelRun(ctx, "p", "r"); return err },
+		"targets": func(c *client.Client) error {
+			_, err := c.TargetsLog(ctx, "p", "r", client.TargetsWindow{Cursor: "AQE", Limit: 9, Wait: 2 * time.Second})
+			return err
+		},
 		"log": func(c *client.Client) error {
 			_, err := c.Log(ctx, "p", "r", client.LogWindow{Attempt: 1, From: 5, Limit: 9})
 			return err
@@ -262,7 +267,7 @@ func TestTheTypesHaveTheFieldsOfTheAPI(t *testing.T) {
 		"Me": client.Me{}, "Membership": client.Membership{}, "HubInfo": client.HubInfo{}, "Token": client.Token{}, "NewToken": client.NewToken{},
 		"TokenRequest": client.TokenRequest{}, "SetupState": client.SetupState{}, "JobDefinition": client.Definition{}, "JobMetadata": client.Metadata{},
 		"JobWish": client.DefinitionSpec{}, "JobSpec": client.Spec{}, "JobScript": client.Script{}, "Input": client.Input{}, "JobTarget": client.Target{},
-		"JobRetries": client.Retries{}, "JobContainer": client.Container{}, "JobLimits": client.Limits{}, "ScheduleWish": client.ScheduleWish{}, "Job": client.Job{}, "JobChange": client.JobChange{}, "Warning": client.Warning{},
+		"JobRetries": client.Retries{}, "JobFanOut": client.FanOut{}, "TargetCounts": client.TargetCounts{}, "TargetsLog": client.TargetsLog{}, "TargetLine": client.TargetLine{}, "JobContainer": client.Container{}, "JobLimits": client.Limits{}, "ScheduleWish": client.ScheduleWish{}, "Job": client.Job{}, "JobChange": client.JobChange{}, "Warning": client.Warning{},
 		"JobSummary": client.JobSummary{}, "JobSchedule": client.JobSchedule{}, "JobRun": client.JobRun{}, "JobVersion": client.JobVersion{},
 		"RunRequest": client.RunRequest{}, "RunSummary": client.RunSummary{}, "RunReason": client.RunReason{}, "RunOutcome": client.RunOutcome{},
 		"Run": client.Run{}, "Attempt": client.Attempt{}, "Moment": client.Moment{}, "Log": client.Log{}, "LogLine": client.LogLine{},

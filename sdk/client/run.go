@@ -18,23 +18,26 @@ type RunRequest struct {
 
 // RunSummary is a run in a list.
 type RunSummary struct {
-	ID         string      `json:"id"`
-	Job        string      `json:"job"`
-	JobVersion int         `json:"job_version"`
-	State      string      `json:"state"`
-	Trigger    string      `json:"trigger"`
-	Schedule   string      `json:"schedule,omitempty"`
-	Attempt    int         `json:"attempt"`
-	Host       string      `json:"host,omitempty"`    // the agent's, or the server that it runs on
-	Server     string      `json:"server,omitempty"`  // that it runs on, through an agent
-	Reason     *RunReason  `json:"reason,omitempty"`  // why it waits
-	Outcome    *RunOutcome `json:"outcome,omitempty"` // why it ended as it did
-	ExitCode   *int        `json:"exit_code,omitempty"`
-	CreatedAt  time.Time   `json:"created_at"`
-	StartedAt  *time.Time  `json:"started_at,omitempty"`
-	FinishedAt *time.Time  `json:"finished_at,omitempty"`
-	DurationMS *int64      `json:"duration_ms,omitempty"`
-	StartedBy  string      `json:"started_by"`
+	ID         string        `json:"id"`
+	Job        string        `json:"job"`
+	JobVersion int           `json:"job_version"`
+	State      string        `json:"state"`
+	Trigger    string        `json:"trigger"`
+	Schedule   string        `json:"schedule,omitempty"`
+	Attempt    int           `json:"attempt"`
+	Host       string        `json:"host,omitempty"`    // the agent's, or the server that it runs on
+	Server     string        `json:"server,omitempty"`  // that it runs on, through an agent
+	Parent     string        `json:"parent,omitempty"`  // id of the run that fans out, of which this is one target's
+	Target     string        `json:"target,omitempty"`  // of a run with a parent: name of the host or the server
+	Targets    *TargetCounts `json:"targets,omitempty"` // of a run that fans out
+	Reason     *RunReason    `json:"reason,omitempty"`  // why it waits
+	Outcome    *RunOutcome   `json:"outcome,omitempty"` // why it ended as it did
+	ExitCode   *int          `json:"exit_code,omitempty"`
+	CreatedAt  time.Time     `json:"created_at"`
+	StartedAt  *time.Time    `json:"started_at,omitempty"`
+	FinishedAt *time.Time    `json:"finished_at,omitempty"`
+	DurationMS *int64        `json:"duration_ms,omitempty"`
+	StartedBy  string        `json:"started_by"`
 }
 
 // The states of a run.
@@ -44,6 +47,7 @@ const (
 	Running   = "running"
 	Unknown   = "unknown" // its agent is silent
 	Succeeded = "succeeded"
+	Partial   = "partial" // some of its targets succeeded and some did not
 	Failed    = "failed"
 	TimedOut  = "timed_out"
 	Cancelled = "cancelled"
@@ -54,10 +58,20 @@ const (
 // Final reports whether the run's state will not change again.
 func (r RunSummary) Final() bool {
 	switch r.State {
-	case Succeeded, Failed, TimedOut, Cancelled, Lost, Skipped:
+	case Succeeded, Partial, Failed, TimedOut, Cancelled, Lost, Skipped:
 		return true
 	}
 	return false
+}
+
+// TargetCounts says what has become of the targets of a run.
+type TargetCounts struct {
+	Total     int `json:"total"`
+	Queued    int `json:"queued"`  // also those whose turn has not come
+	Running   int `json:"running"` // also assigned and unknown
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`    // also timed out and lost
+	Cancelled int `json:"cancelled"` // also those that were not let go after too many failures
 }
 
 // RunReason is why a run waits.
@@ -138,6 +152,7 @@ type RunFilter struct {
 	States  []string
 	Job     string
 	Trigger string
+	Parent  string // id of a run that fans out: the runs of its targets, in their order
 }
 
 // Log is a window of an attempt's log, by line.
@@ -177,13 +192,14 @@ func (c *Client) StartRun(ctx context.Context, project, job string, r RunRequest
 	return started, c.call(ctx, request{method: http.MethodPost, path: jobs(project, job, "runs"), body: r}, &started)
 }
 
-// Runs lists runs, newest first.
+// Runs lists runs, newest first, without those of targets unless their parent is named.
 func (c *Client) Runs(ctx context.Context, project string, f RunFilter, p Paging) (Page[RunSummary], error) {
 	r := get(runs(project)...)
 	r.query = p.query()
 	set(r.query, "state", join(f.States))
 	set(r.query, "job", f.Job)
 	set(r.query, "trigger", f.Trigger)
+	set(r.query, "parent", f.Parent)
 	return page[RunSummary](ctx, c, r)
 }
 

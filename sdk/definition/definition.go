@@ -42,6 +42,7 @@ type Spec struct {
 	HTTP    *request.Request  `json:"http,omitempty"` // in the place of a script
 	Inputs  schema.Inputs     `json:"inputs,omitempty"`
 	Target  *Target           `json:"target,omitempty"`
+	FanOut  *FanOut           `json:"fan_out,omitempty"` // nil: one of the target's hosts
 	Timeout string            `json:"timeout,omitempty"`
 	Retries *Retries          `json:"retries,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
@@ -65,10 +66,19 @@ type Script struct {
 	File     string `json:"-"`
 }
 
-// Target says where a job runs: on a host that has all these labels, or on a server.
+// Target says where a job runs: on a host that has all these labels, on a server, or
+// on all servers of a list.
 type Target struct {
-	Labels map[string]string `json:"labels,omitempty"`
-	Server string            `json:"server,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Server  string            `json:"server,omitempty"`
+	Servers []string          `json:"servers,omitempty"`
+}
+
+// FanOut says that a job runs on all of its targets, and how.
+type FanOut struct {
+	MaxParallel string `json:"max_parallel,omitempty"` // "3", or "25%" of all; default: all
+	MaxFailures string `json:"max_failures,omitempty"` // "0" or "10%"; default: any number
+	StartWithin string `json:"start_within,omitempty"` // default 10m
 }
 
 // Retries says how often a failed attempt is tried again, and when.

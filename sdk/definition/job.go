@@ -3,6 +3,7 @@ package definition
 import (
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,6 +20,8 @@ const (
 	minTimeout  = time.Second
 	maxTimeout  = 168 * time.Hour
 	maxDelay    = 24 * time.Hour
+	maxServers  = 200
+	maxTargets  = 1000
 )
 
 // job reads one document.
@@ -48,6 +51,9 @@ func (r *reader) spec(n *yaml.Node, at string, s *Spec) {
 	if list := child(n, "dependencies"); list != nil && len(r.findings) == before {
 		r.dependencies(list, join(at, "dependencies"), *s)
 	}
+	if f := child(n, "fan_out"); f != nil && s.Target != nil && s.Target.Server != "" {
+		r.found(f, join(at, "fan_out"), "a job that fans out has labels or servers, not one server")
+	}
 	if http := child(n, "http"); http != nil && len(r.findings) == before {
 		r.ruled(http, join(at, "http"), *s)
 	}
@@ -59,6 +65,7 @@ func (r *reader) specFields(s *Spec) fields {
 		"script":    func(n *yaml.Node, at string) { r.script(n, at, &s.Script) },
 		"inputs":    func(n *yaml.Node, at string) { r.inputs(n, at, &s.Inputs) },
 		"target":    func(n *yaml.Node, at string) { s.Target = r.target(n, at) },
+		"fan_out":   func(n *yaml.Node, at string) { s.FanOut = r.fanOut(n, at) },
 		"timeout":   r.duration(&s.Timeout, minTimeout, maxTimeout),
 		"retries":   func(n *yaml.Node, at string) { s.Retries = r.retries(n, at) },
 		"env":       r.texts(&s.Env, envName, freeText, 200),
@@ -77,8 +84,8 @@ func (r *reader) dependencies(n *yaml.Node, at string, s Spec) {
 	case s.Container != nil:
 		r.found(n, at, "packages are installed for processes of hosts, not in containers: use an image that has them")
 		return
-	case s.Target != nil && s.Target.Server != "":
-		r.found(n, at, "packages are installed on hosts, not on the server %s", s.Target.Server)
+	case s.Target != nil && (s.Target.Server != "" || len(s.Target.Servers) > 0):
+		r.found(n, at, "packages are installed on hosts, not on servers")
 		return
 	}
 	language := s.Script.Language
@@ -146,11 +153,49 @@ func (r *reader) checkScript(n *yaml.Node, at, text string) {
 
 func (r *reader) target(n *yaml.Node, at string) *Target {
 	var t Target
-	r.object(n, at, fields{"labels": r.labels(&t.Labels), "server": r.matching(&t.Server, jobName)})
-	if server := child(n, "server"); server != nil && child(n, "labels") != nil {
+	r.object(n, at, fields{
+		"labels": r.labels(&t.Labels), "server": r.matching(&t.Server, jobName),
+		"servers": r.names(&t.Servers, jobName, maxServers),
+	})
+	server, servers := child(n, "server"), child(n, "servers")
+	switch labels := child(n, "labels"); {
+	case server != nil && labels != nil:
 		r.found(server, at, "say either labels or server, not both")
+	case servers != nil && labels != nil:
+		r.found(servers, at, "say either labels or servers, not both")
+	case servers != nil && server != nil:
+		r.found(servers, at, "say either server or servers, not both")
+	case servers != nil && len(servers.Content) == 0:
+		r.found(servers, join(at, "servers"), "servers is empty")
 	}
 	return &t
+}
+
+func (r *reader) fanOut(n *yaml.Node, at string) *FanOut {
+	var f FanOut
+	r.object(n, at, fields{
+		"max_parallel": r.share(&f.MaxParallel, 1),
+		"max_failures": r.share(&f.MaxFailures, 0),
+		"start_within": r.duration(&f.StartWithin, minTimeout, maxTimeout),
+	})
+	return &f
+}
+
+// share reads a number of targets, or a percentage of them.
+func (r *reader) share(dst *string, least int) setter {
+	return func(n *yaml.Node, at string) {
+		whole, percent := strings.CutSuffix(n.Value, "%")
+		most := maxTargets
+		if percent {
+			most = 100
+		}
+		v, err := strconv.Atoi(whole)
+		if n.Kind != yaml.ScalarNode || err != nil || v < least || v > most || strconv.Itoa(v) != whole {
+			r.found(n, at, "%s must be %d to %d, or %d%% to 100%%, not %s", last(at), least, maxTargets, least, quote(n.Value))
+			return
+		}
+		*dst = n.Value
+	}
 }
 
 func (r *reader) container(n *yaml.Node, at string) *Container {

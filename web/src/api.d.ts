@@ -515,10 +515,30 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Download a log: exactly the bytes that the script wrote, after masking
+         * Download a log: exactly the bytes that the script wrote, after masking; of a run that fans out, the lines of all targets, each with its target in front
          * @description Needs run:read.
          */
         get: operations["getRunLogRaw"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/runs/{run}/log/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the logs of all targets of a run that fans out, merged
+         * @description Needs run:read.
+         */
+        get: operations["getTargetsLog"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1264,6 +1284,23 @@ export interface components {
             metadata: components["schemas"]["JobMetadata"];
             spec: components["schemas"]["JobWish"];
         };
+        JobFanOut: {
+            /**
+             * @description 0 to 1000 targets, or 0% to 100% of all (rounded down): when more have not succeeded, no further one starts. By default all start
+             * @example 0
+             */
+            max_failures?: string;
+            /**
+             * @description 1 to 1000 targets, or 1% to 100% of all (rounded up), at the same time; the default is 100%
+             * @example 25%
+             */
+            max_parallel?: string;
+            /**
+             * @description How long a target may wait for its host, 1s to 168h; the default is 10m
+             * @example 10m
+             */
+            start_within?: string;
+        };
         JobHTTP: {
             auth?: components["schemas"]["JobHTTPAuth"];
             /** @description Sent as it is */
@@ -1393,7 +1430,7 @@ export interface components {
             duration_ms?: number;
             id: string;
             /** @enum {string} */
-            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "partial" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
         };
         JobSchedule: {
             enabled: boolean;
@@ -1414,9 +1451,13 @@ export interface components {
         JobSpec: {
             /** @description Without it the script is a process of the host */
             container?: components["schemas"]["JobContainer"];
+            /** @description Packages that the host installs for a script in Python (requests==2.32.3) or Node (left-pad@1.3.0) */
+            dependencies?: string[];
             env?: {
                 [key: string]: string;
             };
+            /** @description Run on every host that has the target's labels, or on every server of its list; without it on one */
+            fan_out?: components["schemas"]["JobFanOut"];
             /** @description This or script */
             http?: components["schemas"]["JobHTTP"];
             inputs?: {
@@ -1461,6 +1502,8 @@ export interface components {
             };
             /** @description Name of a server; not together with labels */
             server?: string;
+            /** @description Names of servers, on all of which it runs, in the order of their turns; not together with the others */
+            servers?: string[];
         };
         JobVersion: {
             /** Format: date-time */
@@ -1478,9 +1521,13 @@ export interface components {
         JobWish: {
             /** @description Without it the script is a process of the host */
             container?: components["schemas"]["JobContainer"];
+            /** @description Packages that the host installs for a script in Python (requests==2.32.3) or Node (left-pad@1.3.0) */
+            dependencies?: string[];
             env?: {
                 [key: string]: string;
             };
+            /** @description Run on every host that has the target's labels, or on every server of its list; without it on one */
+            fan_out?: components["schemas"]["JobFanOut"];
             /** @description This or script */
             http?: components["schemas"]["JobHTTP"];
             inputs?: {
@@ -1787,6 +1834,8 @@ export interface components {
              * @description 0: there is none
              */
             output_bytes: number;
+            /** @description Id of the run that fans out, of which this is one target's */
+            parent?: string;
             progress?: components["schemas"]["RunProgress"];
             /** @description Why it waits */
             reason?: components["schemas"]["RunReason"];
@@ -1797,8 +1846,15 @@ export interface components {
             /** Format: date-time */
             started_at?: string;
             started_by: string;
-            /** @enum {string} */
-            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            /**
+             * @description partial: of a run that fans out, some targets succeeded and some did not
+             * @enum {string}
+             */
+            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "partial" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            /** @description Of a run with a parent: name of the host or the server */
+            target?: string;
+            /** @description Of a run that fans out: what has become of its targets, whose runs are listed with ?parent= */
+            targets?: components["schemas"]["TargetCounts"];
             timeline: components["schemas"]["Moment"][];
             /** @enum {string} */
             trigger: "manual" | "api" | "cli" | "schedule" | "retry";
@@ -1854,6 +1910,8 @@ export interface components {
             job_version: number;
             /** @description Why it ended as it did */
             outcome?: components["schemas"]["RunOutcome"];
+            /** @description Id of the run that fans out, of which this is one target's */
+            parent?: string;
             /** @description Why it waits */
             reason?: components["schemas"]["RunReason"];
             /** @description Id of the schedule that started it */
@@ -1863,8 +1921,15 @@ export interface components {
             /** Format: date-time */
             started_at?: string;
             started_by: string;
-            /** @enum {string} */
-            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            /**
+             * @description partial: of a run that fans out, some targets succeeded and some did not
+             * @enum {string}
+             */
+            state: "queued" | "assigned" | "running" | "unknown" | "succeeded" | "partial" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped";
+            /** @description Of a run with a parent: name of the host or the server */
+            target?: string;
+            /** @description Of a run that fans out: what has become of its targets, whose runs are listed with ?parent= */
+            targets?: components["schemas"]["TargetCounts"];
             /** @enum {string} */
             trigger: "manual" | "api" | "cli" | "schedule" | "retry";
         };
@@ -2074,10 +2139,72 @@ export interface components {
             /** Format: int64 */
             duration_ms: number;
             /**
-             * @description prepare: until the script's runner is there; pull: of an image; run: the script; collect: from its end to the result
+             * @description prepare: until the script's runner is there; pull: of an image; install: of the script's dependencies; run: the script; collect: from its end to the result
              * @enum {string}
              */
-            name: "prepare" | "pull" | "run" | "collect";
+            name: "prepare" | "pull" | "install" | "run" | "collect";
+        };
+        TargetCounts: {
+            /**
+             * Format: int64
+             * @description Also those that were not let go after too many failures
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Also timed out and lost
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Also those whose turn has not come
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description Also assigned and unknown
+             */
+            running: number;
+            /** Format: int64 */
+            succeeded: number;
+            /** Format: int64 */
+            total: number;
+        };
+        TargetLine: {
+            /**
+             * Format: date-time
+             * @description By the clock of the host
+             */
+            at: string;
+            /** Format: int64 */
+            attempt: number;
+            /** @description Longer than 64 KiB: only its beginning is here */
+            cut?: boolean;
+            /**
+             * Format: int64
+             * @description Number of the line in the attempt's own log
+             */
+            n: number;
+            /** @description Id of the target's run */
+            run: string;
+            /** @enum {string} */
+            stream: "out" | "err" | "sys";
+            /** @example web-1 */
+            target: string;
+            /** @description Without the target's name */
+            text: string;
+        };
+        TargetsLog: {
+            /** @description Every target has ended, and nothing more will come */
+            complete: boolean;
+            /** @description Send it to get what follows */
+            cursor: string;
+            /** @description Every target has ended; the rest of a log may still be on its way */
+            ended: boolean;
+            /** @description Those of one target in the order in which it wrote them */
+            lines: components["schemas"]["TargetLine"][];
+            /** @description There is more already: ask again without waiting */
+            more: boolean;
         };
         Token: {
             /** Format: date-time */
@@ -2905,9 +3032,11 @@ export interface operations {
                 /** @description next_cursor of the page before */
                 cursor?: string;
                 /** @description Comma-separated; any of them */
-                state?: ("queued" | "assigned" | "running" | "unknown" | "succeeded" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped")[];
+                state?: ("queued" | "assigned" | "running" | "unknown" | "succeeded" | "partial" | "failed" | "timed_out" | "cancelled" | "lost" | "skipped")[];
                 job?: string;
                 trigger?: "manual" | "api" | "cli" | "schedule" | "retry";
+                /** @description Id of a run that fans out: the runs of its targets, in their order. They are in no other list */
+                parent?: string;
             };
             header?: never;
             path: {
@@ -3128,6 +3257,45 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTargetsLog: {
+        parameters: {
+            query?: {
+                /** @description From the answer before; without it the log begins at its beginning */
+                cursor?: string;
+                limit?: number;
+                /** @description Seconds to wait for something new when there is nothing */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Slug of the project */
+                project: string;
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetsLog"];
                 };
             };
             /** @description Error */

@@ -46,3 +46,5 @@ export type Variable = S['Variable'];
 export type Secret = S['Secret'];
 export type LogLine = S['LogLine'];
 export type LogWindow = S['Log'];
+export type TargetsLog = S['TargetsLog'];
+export type TargetCounts = S['TargetCounts'];

@@ -1567,7 +1567,7 @@ func (x *Result) GetImageDigest() string {
 	return ""
 }
 
-// Stage is a part of an attempt: prepare, pull, run, collect.
+// Stage is a part of an attempt: prepare, pull, install, run, collect.
 type Stage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`

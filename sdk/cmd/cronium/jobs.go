@@ -104,6 +104,9 @@ func (a *app) showJob(j client.Job) {
 		if target = labels(j.Spec.Target.Labels); j.Spec.Target.Server != "" {
 			target = "server " + screen.Name(j.Spec.Target.Server)
 		}
+		if servers := j.Spec.Target.Servers; len(servers) > 0 {
+			target = "servers " + screen.Name(strings.Join(servers, ", "))
+		}
 	}
 	if r := j.Spec.Retries; r != nil && r.Max > 0 {
 		retries = strings.TrimSpace(fmt.Sprintf("%d %s %s", r.Max, r.Backoff, r.Delay))
@@ -113,7 +116,7 @@ func (a *app) showJob(j client.Job) {
 		language, script, request = "", "", screen.Name(r.Method+" "+r.URL)
 	}
 	a.fields("name", screen.Name(j.Name), "state", a.painted(j.State), "version", fmt.Sprint(j.Version), "labels", labels(j.Labels),
-		"language", language, "script", script, "request", request, "container", container, "target", target, "timeout", screen.Name(j.Spec.Timeout), "retries", screen.Name(retries),
+		"language", language, "script", script, "request", request, "container", container, "target", target, "fan out", fanOutText(j.Spec.FanOut), "timeout", screen.Name(j.Spec.Timeout), "retries", screen.Name(retries),
 		"secrets", screen.Name(strings.Join(j.Spec.Secrets, ", ")), "dependencies", screen.Name(strings.Join(j.Spec.Dependencies, ", ")),
 		"updated", a.moment(j.UpdatedAt)+" by "+screen.Name(j.UpdatedBy), "page", a.link("jobs", j.Name))
 	if len(j.Spec.Inputs) > 0 {
@@ -123,6 +126,18 @@ func (a *app) showJob(j client.Job) {
 		a.Printf("\n")
 		a.scheduleTable(j.Schedules)
 	}
+}
+
+// fanOutText is how a job runs on all of its targets.
+func fanOutText(f *client.FanOut) string {
+	if f == nil {
+		return ""
+	}
+	said := "to all, " + f.MaxParallel + " at the same time"
+	if f.MaxFailures != "" {
+		said += ", at most " + f.MaxFailures + " may fail"
+	}
+	return screen.Name(said + ", start within " + f.StartWithin)
 }
 
 func lineCount(source string) string {

@@ -15,6 +15,7 @@ type logsCmd struct {
 	Follow     bool   `short:"f" help:"Go on until the run ends."`
 	Raw        bool   `help:"Exactly the bytes that the script wrote; with -f once the log is complete."`
 	Stream     string `enum:"all,stdout,stderr" default:"all" placeholder:"S" help:"all, stdout or stderr."`
+	Target     string `placeholder:"NAME" help:"Of a run that fans out: only the log of this host or server."`
 	Attempt    int    `placeholder:"N" help:"Which attempt; the default is the last."`
 	Lines      string `placeholder:"A-B" help:"Only these lines, like 120-140, 120- or 120."`
 	Tail       int    `placeholder:"N" help:"Only the last N lines (with -f: and then what comes)."`
@@ -38,7 +39,18 @@ func (l *logsCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if l.Target != "" {
+		if id, err = a.targetRun(id, l.Target); err != nil {
+			return err
+		}
+	}
+	run, err := hub.Run(a.ctx, a.Project, id)
 	switch {
+	case err != nil:
+	case run.Targets != nil && (!l.Raw || l.Follow):
+		err = l.printTargets(a, hub, id)
+	case run.Targets != nil:
+		err = hub.RawLog(a.ctx, a.Project, id, l.Attempt, l.rawStream(), a)
 	case l.Raw:
 		err = l.raw(a, hub, id)
 	case l.Follow:
@@ -88,11 +100,7 @@ func (l *logsCmd) raw(a *app, hub *client.Client, id string) error {
 	if err != nil {
 		return err
 	}
-	stream := l.Stream
-	if stream == "all" {
-		stream = ""
-	}
-	if err := hub.RawLog(a.ctx, a.Project, id, l.Attempt, stream, a); err != nil {
+	if err := hub.RawLog(a.ctx, a.Project, id, l.Attempt, l.rawStream(), a); err != nil {
 		return err
 	}
 	if complete {
@@ -110,6 +118,13 @@ func (l *logsCmd) raw(a *app, hub *client.Client, id string) error {
 		a.Say("This log is not complete yet; --raw -f waits for the end.")
 	}
 	return nil
+}
+
+func (l *logsCmd) rawStream() string {
+	if l.Stream == "all" {
+		return ""
+	}
+	return l.Stream
 }
 
 // noLog is said of a run that [neverBegan].

@@ -97,11 +97,11 @@ func (c *runCmd) wait(a *app, started client.Run) error {
 		defer cancel()
 	}
 	a.Say("Run %s of %s · %s", screen.Name(started.ID), screen.Name(started.Job), a.link("runs", started.ID))
-	w := &watch{a: a, project: a.Project, run: started}
+	var log *printer
 	if a.Output == "" || a.Output == "table" {
-		w.log = &printer{a: a, stamps: c.Timestamps}
+		log = &printer{a: a, stamps: c.Timestamps}
 	}
-	ended, err := w.wait(ctx)
+	ended, err := a.await(ctx, started, log)
 	if err != nil {
 		return a.leftAlone(err, ended, c.Timeout)
 	}
@@ -111,10 +111,21 @@ func (c *runCmd) wait(a *app, started client.Run) error {
 		}
 	}
 	a.summary(ended)
+	if err := a.unwell(ended); err != nil {
+		return err
+	}
 	if code := outcomeCode(ended, c.ExitCodeFromRun); code != 0 {
 		return &exitError{code}
 	}
 	return nil
+}
+
+// await waits for the end of a run, with one target or many.
+func (a *app) await(ctx context.Context, r client.Run, log *printer) (client.Run, error) {
+	if r.Targets != nil {
+		return (&fan{a: a, project: a.Project, run: r, log: log}).wait(ctx)
+	}
+	return (&watch{a: a, project: a.Project, run: r, log: log}).wait(ctx)
 }
 
 // leftAlone says that the run goes on without us.
@@ -143,6 +154,8 @@ func outcomeCode(r client.Run, own bool) int {
 	switch r.State {
 	case client.Succeeded:
 		return 0
+	case client.Partial:
+		return exitPartial
 	case client.Cancelled:
 		return exitCancelled
 	}
@@ -155,8 +168,8 @@ func (a *app) summary(r client.Run) {
 	if r.DurationMS != nil {
 		line += " in " + spent(time.Duration(*r.DurationMS)*time.Millisecond)
 	}
-	if r.Host != "" {
-		line += " on " + screen.Name(r.Host)
+	if where := whereOf(r.RunSummary); where != "" {
+		line += " on " + screen.Name(where)
 	}
 	if r.ExitCode != nil && r.State != client.Succeeded {
 		line += fmt.Sprintf(" · exit code %d", *r.ExitCode)

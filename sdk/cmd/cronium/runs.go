@@ -19,9 +19,10 @@ type runsCmd struct {
 }
 
 type runsLsCmd struct {
-	State   []string `enum:"queued,assigned,running,unknown,succeeded,failed,timed_out,cancelled,lost,skipped" placeholder:"S,…" help:"Only runs in these states."`
+	State   []string `enum:"queued,assigned,running,unknown,succeeded,partial,failed,timed_out,cancelled,lost,skipped" placeholder:"S,…" help:"Only runs in these states."`
 	Job     string   `predict:"job" placeholder:"JOB" help:"Only runs of this job."`
 	Trigger string   `enum:"manual,api,cli,schedule,retry," default:"" placeholder:"T" help:"Only runs started so: manual, api, cli, schedule or retry."`
+	Parent  string   `predict:"run" placeholder:"RUN" help:"The runs of the targets of this one, in their order."`
 	Limit   int      `default:"50" placeholder:"N" help:"At most so many (${default}); 0 is all."`
 }
 
@@ -35,7 +36,7 @@ func (r *runsLsCmd) Run(a *app) error {
 		return err
 	}
 	page, err := collect(r.Limit, func(p client.Paging) (client.Page[client.RunSummary], error) {
-		return hub.Runs(a.ctx, a.Project, client.RunFilter{States: r.State, Job: r.Job, Trigger: r.Trigger}, p)
+		return hub.Runs(a.ctx, a.Project, client.RunFilter{States: r.State, Job: r.Job, Trigger: r.Trigger, Parent: r.Parent}, p)
 	})
 	if err != nil {
 		return a.jobMissing(err, r.Job)
@@ -45,7 +46,7 @@ func (r *runsLsCmd) Run(a *app) error {
 		columns: []column{{Title: "run"}, {Title: "job", Flex: true}, {Title: "state"}, {Title: "by", Flex: true},
 			{Title: "host", Flex: true}, {Title: "created"}, {Title: "took", Right: true}},
 		row: func(r client.RunSummary) []cell {
-			return []cell{text(r.ID), text(r.Job), a.state(r.State), text(origin(r)), text(dash(r.Host)), a.when(&r.CreatedAt), a.took(r.DurationMS)}
+			return []cell{text(r.ID), text(r.Job), a.state(r.State), text(origin(r)), text(dash(whereOf(r))), a.when(&r.CreatedAt), a.took(r.DurationMS)}
 		},
 		none: "No such runs in project " + a.Project + ".",
 	})
@@ -91,7 +92,11 @@ func (r *runsGetCmd) Run(a *app) error {
 	if err != nil {
 		return runMissing(err, id)
 	}
-	return one(a, run, run.ID, func() { a.showRun(run) })
+	err = one(a, run, run.ID, func() { a.showRun(run) })
+	if err != nil || a.Output != "" && a.Output != "table" {
+		return err
+	}
+	return a.showTargets(run)
 }
 
 var errNoRun = problem.New("no_run", http.StatusNotFound, "Run not found", "Check the id and the project; cronium runs lists them.")
@@ -160,6 +165,7 @@ func (a *app) showRun(r client.Run) {
 		inputs[name] = fmt.Sprint(value)
 	}
 	a.fields("run", screen.Name(r.ID), "job", fmt.Sprintf("%s (version %d)", screen.Name(r.Job), r.JobVersion), "state", a.painted(r.State),
+		"target", screen.Name(r.Target), "part of", screen.Name(r.Parent), "targets", targetsText(r.Targets),
 		"waits for", reason, "outcome", outcome, "exit code", code, "started by", screen.Name(origin(r.RunSummary)), "inputs", labels(inputs),
 		"progress", progressText(r.Progress), "condition", condition(r.Condition), "output", a.outputText(r), "artifacts", artifactsText(r),
 		"created", a.moment(r.CreatedAt), "started", blank(a.when(r.StartedAt)), "finished", blank(a.when(r.FinishedAt)), "took", took,

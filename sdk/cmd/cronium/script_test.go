@@ -58,6 +58,9 @@ func testAll(m *testing.M) int {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, params("testdata", func(env *testscript.Env) error {
 		w := hubtest.New(env.T().(testing.TB))
+		if filepath.Base(env.WorkDir) == "script-targets" {
+			w.AddAgent("host-2", nil)
+		}
 		anonymous, err := client.New(client.Config{URL: w.URL})
 		if err != nil {
 			return err

@@ -249,7 +249,7 @@ var looks = map[string]struct {
 	client.Queued: {"○", "queued", screen.Dim}, client.Assigned: {"◌", "assigned", screen.Busy},
 	client.Running: {"▶", "running", screen.Busy}, client.Unknown: {"?", "unknown", screen.Warn},
 	client.Succeeded: {"✓", "succeeded", screen.Good}, client.Failed: {"✗", "failed", screen.Bad},
-	client.TimedOut: {"⏱", "timed out", screen.Bad}, client.Cancelled: {"⊘", "cancelled", screen.Dim},
+	client.Partial: {"◑", "partial", screen.Warn}, client.TimedOut: {"⏱", "timed out", screen.Bad}, client.Cancelled: {"⊘", "cancelled", screen.Dim},
 	client.Lost: {"!", "lost", screen.Bad}, client.Skipped: {"»", "skipped", screen.Dim},
 	"active": {"●", "active", screen.Good}, "paused": {"‖", "paused", screen.Warn}, "archived": {"▪", "archived", screen.Dim},
 	"online": {"●", "online", screen.Good}, "draining": {"◐", "draining", screen.Warn}, "offline": {"○", "offline", screen.Warn}, "revoked": {"✗", "revoked", screen.Bad},

@@ -231,6 +231,8 @@ func doing(run client.Run) string {
 		text = look.glyph + " " + look.word
 	}
 	switch {
+	case run.Targets != nil:
+		text += " · targets " + targetsText(run.Targets)
 	case run.Host == "" || run.State == client.Queued:
 	case run.State == client.Assigned:
 		text += " to " + screen.Name(run.Host)

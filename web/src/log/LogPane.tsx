@@ -11,11 +11,12 @@ import { Find, type FindState } from './find';
 import css from './pane.module.css';
 import { formatRange, parseRange, type Range } from './range';
 import { size } from './size';
-import { LogSource, logPath, type Place } from './source';
+import { LogSource, logPath, type Place, type Source } from './source';
+import { TargetsSource } from './targets';
 import { LogViewer, type ViewerWords } from './viewer';
 
 interface Parts {
-  source: LogSource;
+  source: Source;
   viewer: LogViewer;
   find: Find;
 }
@@ -127,7 +128,10 @@ export default function LogPane({
       // React hears of growth at most ten times a second; rows do not wait for it.
       frame ||= window.setTimeout(tell, Math.max(0, 100 - (performance.now() - told)));
     };
-    const source = new LogSource(where, socket, () => changed());
+    const source: Source =
+      attempt === 0
+        ? new TargetsSource(where, () => changed())
+        : new LogSource(where, socket, () => changed());
     const find = new Find(
       source.store,
       `${logPath(where)}${query({ attempt })}`.replace(/^/, '/api/v1'),
@@ -217,7 +221,7 @@ export default function LogPane({
           <CopyMenu parts={parts} range={range} count={shown.count} />
           <a
             className={css.tool}
-            href={`/api/v1${logPath(place)}/raw${query({ attempt: place.attempt, stream: 'all' })}`}
+            href={`/api/v1${logPath(place)}/raw${query({ attempt: place.attempt || undefined, stream: 'all' })}`}
             download={`${job}-${place.run}.log`}
           >
             {t('log.download')}

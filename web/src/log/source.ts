@@ -7,7 +7,18 @@ import { LogStore, windowLines, type LiveBatch } from './store';
 export interface Place {
   project: string;
   run: string;
+  /** 0: the logs of all targets of a run that fans out. */
   attempt: number;
+}
+
+/** Where the lines of a log come from. */
+export interface Source {
+  readonly store: LogStore;
+  error: unknown;
+  open: (line: number) => Promise<void>;
+  need: (from: number, to: number) => void;
+  text: (from: number, to: number) => Promise<string[]>;
+  stop: () => void;
 }
 
 const parallel = 2;
@@ -21,7 +32,7 @@ export function windowURL(p: Place, from: number, limit: number): string {
   return logPath(p) + query({ attempt: p.attempt, from, limit });
 }
 
-export class LogSource {
+export class LogSource implements Source {
   readonly store = new LogStore();
   error: unknown = null;
   private readonly place: Place;

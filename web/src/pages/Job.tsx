@@ -181,12 +181,27 @@ function Summary({ job }: { job: JobShape }) {
               <Link to="/hosts/servers/$name" params={{ name: spec.target.server }}>
                 {t('job.on_server', { name: spec.target.server })}
               </Link>
+            ) : spec.target?.servers ? (
+              t('job.on_servers', { names: spec.target.servers.join(', ') })
             ) : Object.keys(spec.target?.labels ?? {}).length > 0 ? (
               <Labels of={spec.target?.labels} />
             ) : (
               t('job.any_host')
             )}
           </dd>
+          {spec.fan_out && (
+            <>
+              <dt>{t('job.fan_out')}</dt>
+              <dd>
+                {t('job.fan_out_words', {
+                  parallel: spec.fan_out.max_parallel ?? '100%',
+                  within: spec.fan_out.start_within ?? '10m',
+                })}
+                {spec.fan_out.max_failures &&
+                  ` · ${t('job.fan_out_failures', { n: spec.fan_out.max_failures })}`}
+              </dd>
+            </>
+          )}
           {spec.container && (
             <>
               <dt>{t('job.container')}</dt>

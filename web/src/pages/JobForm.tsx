@@ -111,7 +111,7 @@ export function JobForm({ draft, change, isNew, problem, field }: Props) {
         <Inputs list={draft.inputs} set={(inputs) => change({ inputs })} errors={errors} />
         <Target draft={draft} change={change} errors={errors} />
         <Limits draft={draft} change={change} errors={errors} />
-        {draft.server === '' && draft.language !== 'http' && (
+        {draft.server === '' && !draft.servers && draft.language !== 'http' && (
           <Container draft={draft} change={change} errors={errors} />
         )}
         {hasDependencies(draft) && <Dependencies draft={draft} change={change} errors={errors} />}
@@ -157,7 +157,9 @@ function Section({ title, help, children }: { title: string; help?: string; chil
   );
 }
 
-/** A server by its name, or hosts by their labels. */
+const several = '*'; // no server has this name
+
+/** A server by its name, several of them, or hosts by their labels. */
 function Target({
   draft,
   change,
@@ -170,21 +172,46 @@ function Target({
   const servers = useServers(false);
   const names = (servers.data?.items ?? []).map((s) => s.name);
   const error = errors.at('spec.target.server') ?? errors.at('spec.target');
-  const choose = (names.length > 0 || draft.server !== '') && (
+  const place = draft.servers ? several : draft.server;
+  const choose = (names.length > 0 || place !== '') && (
     <NativeSelect
       label={t('edit.place')}
       data={[
         { value: '', label: t('edit.place_labels') },
+        { value: several, label: t('edit.place_servers') },
         ...[...new Set([...names, draft.server])]
           .filter(Boolean)
           .map((name) => ({ value: name, label: t('edit.place_server', { name }) })),
       ]}
-      value={draft.server}
+      value={place}
       data-field="spec.target.server"
       error={error}
-      onChange={(e) => change({ server: e.currentTarget.value })}
+      onChange={(e) => {
+        const next = e.currentTarget.value;
+        change(
+          next === several
+            ? { server: '', servers: draft.server === '' ? [] : [draft.server] }
+            : { server: next, servers: null },
+        );
+      }}
     />
   );
+  if (draft.servers) {
+    return (
+      <Section title={t('job.runs_on')} help={t('edit.servers_help')}>
+        <div className={css.stack} style={{ gap: 8 }}>
+          {choose}
+          <ServerList
+            names={names}
+            chosen={draft.servers}
+            set={(list) => change({ servers: list })}
+            error={errors.at('spec.target.servers')}
+          />
+          <FanOut draft={draft} change={change} errors={errors} />
+        </div>
+      </Section>
+    );
+  }
   if (draft.server !== '') {
     return (
       <Section title={t('job.runs_on')} help={t('edit.server_help')}>
@@ -196,7 +223,17 @@ function Target({
     <Pairs
       title={t('job.runs_on')}
       help={t('edit.target_help')}
-      first={choose}
+      first={
+        <>
+          {choose}
+          <Checkbox
+            label={t('edit.all_hosts')}
+            checked={draft.all}
+            onChange={(e) => change({ all: e.currentTarget.checked })}
+          />
+          {draft.all && <FanOut draft={draft} change={change} errors={errors} />}
+        </>
+      }
       list={draft.target}
       set={(target) => change({ target })}
       path="spec.target.labels"
@@ -204,6 +241,65 @@ function Target({
       names={[t('edit.label'), t('edit.value')]}
       add={t('edit.add_label')}
     />
+  );
+}
+
+/** Servers to choose from; those that are chosen come first, in the order of their turns. */
+function ServerList(props: {
+  names: string[];
+  chosen: string[];
+  set: (list: string[]) => void;
+  error?: string;
+}) {
+  const { names, chosen, set } = props;
+  return (
+    <fieldset className={form.box} data-field="spec.target.servers">
+      <legend className="vh">{t('edit.place_servers')}</legend>
+      {[...chosen, ...names.filter((n) => !chosen.includes(n))].map((name) => (
+        <Checkbox
+          key={name}
+          label={name}
+          checked={chosen.includes(name)}
+          onChange={(e) =>
+            set(e.currentTarget.checked ? [...chosen, name] : chosen.filter((n) => n !== name))
+          }
+        />
+      ))}
+      {props.error && <p className={form.error}>{props.error}</p>}
+    </fieldset>
+  );
+}
+
+/** How it goes from target to target. */
+function FanOut({
+  draft,
+  change,
+  errors,
+}: {
+  draft: JobDraft;
+  change: Props['change'];
+  errors: FieldErrors;
+}) {
+  const field = (key: 'maxParallel' | 'maxFailures' | 'startWithin', path: string, placeholder: string) => (
+    <TextInput
+      label={t(`edit.${key}`)}
+      placeholder={placeholder}
+      value={draft[key]}
+      spellCheck={false}
+      data-field={path}
+      error={errors.at(path)}
+      onChange={(e) => change({ [key]: e.currentTarget.value })}
+    />
+  );
+  return (
+    <>
+      <div className={form.pair}>
+        {field('maxParallel', 'spec.fan_out.max_parallel', '100%')}
+        {field('maxFailures', 'spec.fan_out.max_failures', t('edit.any'))}
+        {field('startWithin', 'spec.fan_out.start_within', '10m')}
+      </div>
+      <p className={css.faint}>{t('edit.fan_out_help')}</p>
+    </>
   );
 }
 

@@ -19,6 +19,7 @@ import css from './run.module.css';
 import { shortId, stateWord } from './Runs';
 import { Artifacts } from './RunArtifacts';
 import { Output, Progress } from './RunSaid';
+import { Targets } from './RunTargets';
 
 const LogPane = lazy(() => import('../log/LogPane'));
 const RunDialog = lazy(() => import('./RunDialog'));
@@ -36,6 +37,7 @@ export default function Run() {
 
 function View({ run }: { run: RunShape }) {
   const { tab = 'log' } = useSearch({ from: '/shell/runs/$id' });
+  const many = run.targets;
   const navigate = useNavigate({ from: '/runs/$id' });
   return (
     <div className={css.run}>
@@ -43,7 +45,16 @@ function View({ run }: { run: RunShape }) {
         title={run.job}
         crumb={
           <>
-            <Link to="/runs">{t('nav.runs')}</Link> / <span className={ui.mono}>{run.id}</span>
+            <Link to="/runs">{t('nav.runs')}</Link> /{' '}
+            {run.parent && (
+              <>
+                <Link to="/runs/$id" params={{ id: run.parent }} className={ui.mono}>
+                  {shortId(run.parent)}
+                </Link>{' '}
+                /{' '}
+              </>
+            )}
+            <span className={ui.mono}>{run.id}</span>
           </>
         }
         beside={<Status state={run.state} word={stateWord(run)} />}
@@ -54,15 +65,23 @@ function View({ run }: { run: RunShape }) {
         <Waiting run={run} />
         <Progress run={run} />
         <Artifacts run={run} />
+        {many && many.total > 0 && <Targets run={run} counts={many} />}
         <Tabs
           label={t('run.tabs')}
           value={tab}
           options={[
             { value: 'log', label: t('run.log') },
             { value: 'timeline', label: t('run.timeline') },
-            { value: 'attempts', label: t('run.attempts', { count: Math.max(1, run.attempts.length) }) },
+            ...(many
+              ? []
+              : [
+                  {
+                    value: 'attempts',
+                    label: t('run.attempts', { count: Math.max(1, run.attempts.length) }),
+                  },
+                ]),
             { value: 'inputs', label: t('run.inputs') },
-            { value: 'output', label: t('run.output') },
+            ...(many ? [] : [{ value: 'output', label: t('run.output') }]),
           ]}
           onChange={(next) =>
             void navigate({
@@ -102,6 +121,8 @@ function Facts({ run }: { run: RunShape }) {
         {t(`trigger.${run.trigger}`)}
         {run.started_by ? ` · ${run.started_by}` : ''}
       </span>
+      {run.targets && <span>{t('runs.targets', { count: run.targets.total, n: run.targets.total })}</span>}
+      {run.target && !run.host && <span>{t('run.for', { target: run.target })}</span>}
       {run.host && (
         <span>
           {t('run.on')}{' '}
@@ -135,11 +156,12 @@ function Facts({ run }: { run: RunShape }) {
 
 /** Why it ended badly, and what to do. */
 function Cause({ run }: { run: RunShape }) {
-  if (!isBad(run.state) || !run.outcome) return null;
+  if ((!isBad(run.state) && run.state !== 'partial') || !run.outcome) return null;
   const { code, detail, hint } = run.outcome;
   const byExit = code === 'exit_code' && run.exit_code !== undefined;
   return (
     <Note
+      tone={run.state === 'partial' ? 'warn' : undefined}
       title={byExit ? t('run.ended_with', { code: run.exit_code ?? 0 }) : detail || t(`state.${run.state}`)}
     >
       {hint && <p>{hint}</p>}
@@ -214,6 +236,19 @@ function LogTab({ run }: { run: RunShape }) {
   const navigate = useNavigate({ from: '/runs/$id' });
   const newest = run.attempts.reduce((n, a) => Math.max(n, a.attempt), 0);
   const attempt = search.attempt ?? newest;
+  if (run.targets && run.targets.total > 0) {
+    return (
+      <Suspense fallback={<Loading rows={6} />}>
+        <LogPane
+          key={run.id}
+          place={{ project, run: run.id, attempt: 0 }}
+          job={run.job}
+          live={isActive(run.state)}
+          failed={isBad(run.state) || run.state === 'partial'}
+        />
+      </Suspense>
+    );
+  }
   if (attempt === 0) {
     return (
       <div className={css.noLog}>

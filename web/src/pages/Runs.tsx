@@ -7,7 +7,7 @@ import { patchRuns, runsKey, useJobs, useProject, useRuns, useRunsTopic, type Ru
 import { asProblem } from '../request';
 import { Elapsed, Time } from '../time/Time';
 import { zone } from '../time/time';
-import type { Page as PageOf, RunSummary } from '../types';
+import type { Page as PageOf, RunSummary, TargetCounts } from '../types';
 import { Empty, Loaded, More, Page } from '../ui/Page';
 import { isActive } from '../ui/shapes';
 import { Status } from '../ui/Status';
@@ -16,7 +16,7 @@ import css from '../ui/ui.module.css';
 const groups = {
   active: 'queued,assigned,running,unknown',
   succeeded: 'succeeded',
-  failed: 'failed,timed_out,lost',
+  failed: 'failed,partial,timed_out,lost',
   rest: 'cancelled,skipped',
 } as const;
 const triggers = ['manual', 'schedule', 'cli', 'api', 'retry'] as const;
@@ -222,7 +222,7 @@ export function RunTable({ items, withJob = true }: { items: RunSummary[]; withJ
                 {r.attempt > 1 && ` · ${t('runs.attempt', { n: number(r.attempt) })}`}
               </td>
               <td data-hide className={css.muted}>
-                {r.host || '–'}
+                {placeWord(r) || '–'}
               </td>
               <td className={css.end}>
                 <Elapsed
@@ -241,8 +241,25 @@ export function RunTable({ items, withJob = true }: { items: RunSummary[]; withJ
   );
 }
 
-/** What the state alone does not say: the exit code, and that a retry is due. */
-export function stateWord(r: { state: string; exit_code?: number; attempt: number; max_attempts?: number }) {
+/** A host or server; before there is one, that it is for; or how many. */
+const placeWord = (r: RunSummary) =>
+  r.targets ? t('runs.targets', { count: r.targets.total, n: number(r.targets.total) }) : r.host || r.target;
+
+/** What the state alone does not say: the exit code, how many targets, and that a retry is due. */
+export function stateWord(r: {
+  state: string;
+  exit_code?: number;
+  attempt: number;
+  max_attempts?: number;
+  targets?: TargetCounts;
+}) {
+  if (r.state === 'partial' && r.targets)
+    return t('run.partial_of', { n: number(r.targets.succeeded), of: number(r.targets.total) });
+  if (r.state === 'running' && r.targets)
+    return t('run.running_of', {
+      n: number(r.targets.succeeded + r.targets.failed + r.targets.cancelled),
+      of: number(r.targets.total),
+    });
   if (r.state === 'failed' && r.exit_code !== undefined) return t('run.failed_exit', { code: r.exit_code });
   if (r.state === 'queued' && r.attempt > 0 && r.max_attempts)
     return t('run.retry_waiting', { n: r.attempt + 1, of: r.max_attempts });

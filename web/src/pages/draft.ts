@@ -43,6 +43,13 @@ export interface JobDraft {
   target: PairDraft[];
   /** Name of a server to run on; empty: hosts by their labels. */
   server: string;
+  /** Names of servers, on all of which it runs; null: not on several servers. */
+  servers: string[] | null;
+  /** On all hosts that have the labels, not on one. */
+  all: boolean;
+  maxParallel: string;
+  maxFailures: string;
+  startWithin: string;
   labels: PairDraft[];
   env: PairDraft[];
   /** Names of secrets that the script may read. */
@@ -94,6 +101,11 @@ export function blank(): JobDraft {
     inputs: [],
     target: [],
     server: '',
+    servers: null,
+    all: false,
+    maxParallel: '',
+    maxFailures: '',
+    startWithin: '',
     labels: [],
     env: [],
     secrets: [],
@@ -146,6 +158,11 @@ export function fromJob(job: Job): JobDraft {
     ),
     target: pairs(spec.target?.labels),
     server: spec.target?.server ?? '',
+    servers: spec.target?.servers ?? null,
+    all: spec.fan_out !== undefined && !spec.target?.servers,
+    maxParallel: spec.fan_out?.max_parallel ?? '',
+    maxFailures: spec.fan_out?.max_failures ?? '',
+    startWithin: spec.fan_out?.start_within ?? '',
     labels: pairs(job.labels),
     env: pairs(spec.env),
     secrets: spec.secrets ?? [],
@@ -199,14 +216,14 @@ function names(list: string[]): string[] | undefined {
 
 /** Only processes of hosts have packages, of the languages that have some. */
 export const hasDependencies = (d: JobDraft): boolean =>
-  (d.language === 'python' || d.language === 'node') && !d.contained && d.server === '';
+  (d.language === 'python' || d.language === 'node') && !d.contained && d.server === '' && !d.servers;
 
 const text = (v: string) => (v.trim() === '' ? undefined : v.trim());
 /** What is no number becomes one that the hub refuses, naming the field. */
 const amount = (v: string) => (v.trim() === '' ? undefined : Number.isNaN(Number(v)) ? -1 : Number(v));
 
 function containerOf(d: JobDraft): Definition['spec']['container'] {
-  if (!d.contained || d.language === 'http' || d.server !== '') return undefined;
+  if (!d.contained || d.language === 'http' || d.server !== '' || d.servers) return undefined;
   return { image: text(d.image), pull: d.pull, network: text(d.network), mounts: d.mounts };
 }
 
@@ -219,6 +236,25 @@ function limitsOf(d: JobDraft): Definition['spec']['limits'] {
     workspace: text(d.workspace),
   };
   return Object.values(limits).some((v) => v !== undefined) ? limits : undefined;
+}
+
+function targetOf(d: JobDraft): Definition['spec']['target'] {
+  if (d.servers) return { servers: d.servers };
+  if (d.server !== '') return { server: d.server };
+  const labels = record(d.target);
+  return labels && { labels };
+}
+
+/** On many targets: several servers, or all hosts that fit. */
+export const isMany = (d: JobDraft) => d.servers !== null || (d.all && d.server === '');
+
+function fanOutOf(d: JobDraft): Definition['spec']['fan_out'] {
+  if (!isMany(d)) return undefined;
+  return {
+    max_parallel: text(d.maxParallel),
+    max_failures: text(d.maxFailures),
+    start_within: text(d.startWithin),
+  };
 }
 
 export function toDefinition(d: JobDraft): Definition {
@@ -234,8 +270,6 @@ export function toDefinition(d: JobDraft): Definition {
       description: i.description || undefined,
     };
   }
-  const labels = record(d.target);
-  const target = d.server !== '' ? { server: d.server } : labels && { labels };
   const max = Number(d.retries);
   return {
     apiVersion: 'cronium/v1',
@@ -246,7 +280,8 @@ export function toDefinition(d: JobDraft): Definition {
         ? { http: toRequest(d.http) }
         : { script: { language: d.language, source: d.source } }),
       inputs: Object.keys(inputs).length > 0 ? inputs : undefined,
-      target,
+      target: targetOf(d),
+      fan_out: fanOutOf(d),
       timeout: text(d.timeout),
       retries:
         d.retries.trim() !== '' && max !== 0

@@ -84,7 +84,20 @@ function Bar({ run, x, height, share }: { run: StripRun; x: number; height: numb
       />
     );
   }
-  return <rect x={x} y={height - h} width={width} height={h} rx={1.5} fill={fill} />;
+  const bar = <rect x={x} y={height - h} width={width} height={h} rx={1.5} fill={fill} />;
+  if (run.state !== 'partial') return bar;
+  // Half of it is hatched: the part that did not succeed.
+  const top = height - h;
+  return (
+    <g>
+      {bar}
+      <path
+        d={`M${x} ${top + 3}l${width}-3M${x} ${top + h / 4 + 2}l${width}-3M${x} ${top + h / 2}l${width}-3`}
+        stroke="var(--surface)"
+        strokeWidth={1}
+      />
+    </g>
+  );
 }
 
 function words(r: StripRun): string {

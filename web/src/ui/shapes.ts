@@ -23,6 +23,7 @@ const shapes = {
   unknown: { family: 'warn', word: 'state.unknown', d: 'M8 4.5v4M8 11v.4', ring: 'dotted' },
   retrying: { family: 'warn', word: 'state.retrying', d: 'M13 8A5 5 0 1 1 11 4M11 1.5V4.4H8' },
   succeeded: { family: 'ok', word: 'state.succeeded', d: 'M5.2 8.2 7.2 10.2 10.8 6.2', ring: 'whole' },
+  partial: { family: 'warn', word: 'state.partial', d: 'M8 4.5v4M8 11v.4', ring: 'whole' },
   failed: { family: 'bad', word: 'state.failed', d: 'M5.9 5.9l4.2 4.2M10.1 5.9 5.9 10.1', ring: 'whole' },
   timed_out: { family: 'bad', word: 'state.timed_out', d: 'M8 4.6V8l2.2 1.4', ring: 'whole' },
   lost: {

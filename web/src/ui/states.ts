@@ -4,6 +4,7 @@ export const runStates = [
   'running',
   'unknown',
   'succeeded',
+  'partial',
   'failed',
   'timed_out',
   'cancelled',

@@ -529,6 +529,43 @@ func (q *Queries) LockAgent(ctx context.Context, silenceS float64, iD uuid.UUID)
 	return i, err
 }
 
+const matching = `-- name: Matching :many
+select a.n::int as n, g.name
+from (select unnest($1::int[]) as n, unnest($2::uuid[]) as project_id, unnest($3::jsonb[]) as labels) a
+cross join lateral (
+    select h.name from agents h
+    where h.project_id = a.project_id and h.revoked_at is null and h.labels @> a.labels
+    order by h.name limit 1001
+) g
+order by a.n, g.name
+`
+
+type MatchingRow struct {
+	N    int32
+	Name string
+}
+
+// The hosts of several questions, one more than anybody may ask for.
+func (q *Queries) Matching(ctx context.Context, ns []int32, projectIds []uuid.UUID, labels []json.RawMessage) ([]MatchingRow, error) {
+	rows, err := q.db.Query(ctx, matching, ns, projectIds, labels)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []MatchingRow{}
+	for rows.Next() {
+		var i MatchingRow
+		if err := rows.Scan(&i.N, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const namesLike = `-- name: NamesLike :many
 select name from agents
 where project_id = $1 and revoked_at is null and (name = $2::text or name ~ ('^' || $2::text || '-[0-9]+$'))

@@ -185,7 +185,8 @@ func (q *Queries) JobsByID(ctx context.Context, ids []uuid.UUID) ([]JobsByIDRow,
 
 const jobsOnServer = `-- name: JobsOnServer :many
 select j.name from jobs j join job_versions v on v.job_id = j.id and v.version = j.version
-where j.project_id = $1 and j.state <> 'archived' and v.spec -> 'target' ->> 'server' = $2::text
+where j.project_id = $1 and j.state <> 'archived'
+  and (v.spec -> 'target' ->> 'server' = $2::text or v.spec -> 'target' -> 'servers' @> to_jsonb($2::text))
 order by j.name limit 1000
 `
 

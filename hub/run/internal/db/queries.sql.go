@@ -164,6 +164,35 @@ func (q *Queries) Attempts(ctx context.Context, runID uuid.UUID) ([]AttemptsRow,
 	return items, nil
 }
 
+const beginFanOut = `-- name: BeginFanOut :many
+update run_queue p
+set state = 'running', started_at = coalesce((select min(coalesce(q.started_at, q.accepted_at, c.started_at))
+    from runs c left join run_queue q on q.run_id = c.id
+    where c.parent_id = p.run_id), now())
+where p.run_id = $1 and p.fan_out is not null and p.state = any ($2::text[])
+returning p.run_id
+`
+
+func (q *Queries) BeginFanOut(ctx context.Context, runID uuid.UUID, fromStates []string) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, beginFanOut, runID, fromStates)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var run_id uuid.UUID
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cancelledRuns = `-- name: CancelledRuns :many
 select r.id from runs r where r.id = any ($1::uuid[]) and r.state = 'cancelled'
 `
@@ -227,10 +256,84 @@ func (q *Queries) Cancelling(ctx context.Context, agentIds []uuid.UUID) ([]Cance
 	return items, nil
 }
 
+const childAttempts = `-- name: ChildAttempts :many
+select t.run_id, t.attempt, t.state
+from runs c join attempts t on t.run_id = c.id
+where c.parent_id = $1::uuid
+order by t.run_id, t.attempt
+`
+
+type ChildAttemptsRow struct {
+	RunID   uuid.UUID
+	Attempt int32
+	State   string
+}
+
+// Which attempts of a run's targets are over, and how.
+func (q *Queries) ChildAttempts(ctx context.Context, parentID uuid.UUID) ([]ChildAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, childAttempts, parentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ChildAttemptsRow{}
+	for rows.Next() {
+		var i ChildAttemptsRow
+		if err := rows.Scan(&i.RunID, &i.Attempt, &i.State); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const children = `-- name: Children :many
+select c.id, c.target, coalesce(q.state, c.state)::text as state, coalesce(q.attempt, c.attempt)::integer as attempt
+from runs c left join run_queue q on q.run_id = c.id
+where c.parent_id = $1::uuid and c.project_id = $2::uuid
+order by c.id
+`
+
+type ChildrenRow struct {
+	ID      uuid.UUID
+	Target  string
+	State   string
+	Attempt int32
+}
+
+// The runs of a run's targets, in their order, with the attempts that they had.
+func (q *Queries) Children(ctx context.Context, parentID uuid.UUID, projectID uuid.UUID) ([]ChildrenRow, error) {
+	rows, err := q.db.Query(ctx, children, parentID, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ChildrenRow{}
+	for rows.Next() {
+		var i ChildrenRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Target,
+			&i.State,
+			&i.Attempt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const claim = `-- name: Claim :many
 with picked as (
     select p.run_id from run_queue p
-    where p.agent_id is null and p.project_id = $1::uuid and p.not_before <= now() and p.target <@ $2::jsonb
+    where p.agent_id is null and not p.held and p.project_id = $1::uuid and p.not_before <= now() and p.target <@ $2::jsonb
     order by p.priority desc, p.run_id
     limit $3
     for update skip locked
@@ -243,7 +346,7 @@ with picked as (
     where q.run_id = p.run_id
     returning q.run_id, q.attempt, q.fence, q.project_id, q.job_id, q.job_version, q.sealed
 )
-select c.run_id, c.attempt, c.fence, c.project_id, c.job_id, c.job_version, c.sealed, r.job_name, r.inputs
+select c.run_id, c.attempt, c.fence, c.project_id, c.job_id, c.job_version, c.sealed, r.job_name, r.inputs, r.server
 from claimed c join runs r on r.id = c.run_id
 order by c.fence
 `
@@ -267,6 +370,7 @@ type ClaimRow struct {
 	Sealed     []byte
 	JobName    string
 	Inputs     json.RawMessage
+	Server     string
 }
 
 func (q *Queries) Claim(ctx context.Context, arg ClaimParams) ([]ClaimRow, error) {
@@ -295,6 +399,7 @@ func (q *Queries) Claim(ctx context.Context, arg ClaimParams) ([]ClaimRow, error
 			&i.Sealed,
 			&i.JobName,
 			&i.Inputs,
+			&i.Server,
 		); err != nil {
 			return nil, err
 		}
@@ -338,13 +443,48 @@ func (q *Queries) CountByAgent(ctx context.Context, agentIds []uuid.UUID) ([]Cou
 	return items, nil
 }
 
+const countTargets = `-- name: CountTargets :many
+select c.parent_id::uuid as parent_id, coalesce(q.state, c.state)::text as state, count(*) as n
+from runs c left join run_queue q on q.run_id = c.id
+where c.parent_id = any ($1::uuid[])
+group by c.parent_id, coalesce(q.state, c.state)
+`
+
+type CountTargetsRow struct {
+	ParentID uuid.UUID
+	State    string
+	N        int64
+}
+
+func (q *Queries) CountTargets(ctx context.Context, parentIds []uuid.UUID) ([]CountTargetsRow, error) {
+	rows, err := q.db.Query(ctx, countTargets, parentIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CountTargetsRow{}
+	for rows.Next() {
+		var i CountTargetsRow
+		if err := rows.Scan(&i.ParentID, &i.State, &i.N); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const createRuns = `-- name: CreateRuns :many
-insert into runs (id, project_id, job_id, job_version, max_attempts, trigger, job_name, started_by, schedule_id, scheduled_for, inputs, server)
+insert into runs (id, project_id, job_id, job_version, max_attempts, trigger, job_name, started_by, schedule_id, scheduled_for, inputs, server,
+    parent_id, target, targets)
 select unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::int[]), unnest($5::int[]),
     unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),
     nullif(unnest($9::uuid[]), '00000000-0000-0000-0000-000000000000'),
     nullif(unnest($10::timestamptz[]), '0001-01-01 00:00:00+00'),
-    unnest($11::jsonb[]), unnest($12::text[])
+    unnest($11::jsonb[]), unnest($12::text[]),
+    nullif(unnest($13::uuid[]), '00000000-0000-0000-0000-000000000000'), unnest($14::text[]), nullif(unnest($15::int[]), -1)
 on conflict (schedule_id, scheduled_for) where schedule_id is not null do nothing
 returning id, created_at
 `
@@ -362,6 +502,9 @@ type CreateRunsParams struct {
 	ScheduledFors []time.Time
 	Inputs        []json.RawMessage
 	Servers       []string
+	ParentIds     []uuid.UUID
+	TargetNames   []string
+	TargetCounts  []int32
 }
 
 type CreateRunsRow struct {
@@ -383,6 +526,9 @@ func (q *Queries) CreateRuns(ctx context.Context, arg CreateRunsParams) ([]Creat
 		arg.ScheduledFors,
 		arg.Inputs,
 		arg.Servers,
+		arg.ParentIds,
+		arg.TargetNames,
+		arg.TargetCounts,
 	)
 	if err != nil {
 		return nil, err
@@ -432,13 +578,14 @@ func (q *Queries) Due(ctx context.Context) (DueRow, error) {
 }
 
 const enqueue = `-- name: Enqueue :exec
-insert into run_queue (run_id, project_id, job_id, job_version, not_before, lost_after_ms, priority, target, retry, sealed, reason)
-select a.id, a.project_id, a.job_id, a.job_version, greatest(a.not_before, now()), a.lost_after_ms, a.priority, a.target,
-    nullif(a.retry, 'null'::jsonb), nullif(a.sealed, ''::bytea), 'waiting_for_dispatch'
+insert into run_queue (run_id, project_id, job_id, job_version, not_before, lost_after_ms, priority, target, retry, sealed, reason, held, fan_out)
+select a.id, a.project_id, a.job_id, a.job_version, case when a.held then '9999-12-31'::timestamptz else greatest(a.not_before, now()) end,
+    a.lost_after_ms, a.priority, a.target, nullif(a.retry, 'null'::jsonb), nullif(a.sealed, ''::bytea), a.reason, a.held, nullif(a.fan_out, 'null'::jsonb)
 from (select unnest($1::uuid[]) as id, unnest($2::uuid[]) as project_id, unnest($3::uuid[]) as job_id,
     unnest($4::int[]) as job_version, unnest($5::timestamptz[]) as not_before,
     unnest($6::bigint[]) as lost_after_ms, unnest($7::smallint[]) as priority,
-    unnest($8::jsonb[]) as target, unnest($9::jsonb[]) as retry, unnest($10::bytea[]) as sealed) a
+    unnest($8::jsonb[]) as target, unnest($9::jsonb[]) as retry, unnest($10::bytea[]) as sealed,
+    unnest($11::text[]) as reason, unnest($12::bool[]) as held, unnest($13::jsonb[]) as fan_out) a
 `
 
 type EnqueueParams struct {
@@ -452,9 +599,13 @@ type EnqueueParams struct {
 	Targets      []json.RawMessage
 	Retries      []json.RawMessage
 	Sealeds      [][]byte
+	Reasons      []string
+	Helds        []bool
+	FanOuts      []json.RawMessage
 }
 
-// A not_before that has passed, or was not given, means now.
+// A not_before that has passed, or was not given, means now. What is held is also
+// far away in time, so that a hub of the version before this leaves it alone.
 func (q *Queries) Enqueue(ctx context.Context, arg EnqueueParams) error {
 	_, err := q.db.Exec(ctx, enqueue,
 		arg.Ids,
@@ -467,6 +618,9 @@ func (q *Queries) Enqueue(ctx context.Context, arg EnqueueParams) error {
 		arg.Targets,
 		arg.Retries,
 		arg.Sealeds,
+		arg.Reasons,
+		arg.Helds,
+		arg.FanOuts,
 	)
 	return err
 }
@@ -503,6 +657,83 @@ func (q *Queries) ExpireLeases(ctx context.Context, fromStates []string, n int32
 		return nil, err
 	}
 	return items, nil
+}
+
+const fanOuts = `-- name: FanOuts :many
+select p.run_id, p.state, p.fan_out, (p.cancel_requested_at is not null)::boolean as cancelling,
+    count(c.id) as total,
+    count(*) filter (where c.state = 'succeeded') as succeeded,
+    count(*) filter (where c.state <> 'open') as ended,
+    count(*) filter (where q.held) as held,
+    count(*) filter (where not q.held) as busy,
+    count(*) filter (where not q.held and q.agent_id is null
+        and q.not_before + make_interval(secs => (p.fan_out ->> 'start_within_s')::float8) < now()) as late,
+    coalesce(bool_or(coalesce(q.started_at, q.accepted_at, c.started_at) is not null or q.retries > 0), false)::boolean as begun
+from run_queue p
+left join runs c on c.parent_id = p.run_id
+left join run_queue q on q.run_id = c.id
+where p.fan_out is not null and ($1::uuid is null or p.run_id = $1::uuid)
+group by p.run_id
+order by p.run_id
+`
+
+type FanOutsRow struct {
+	RunID      uuid.UUID
+	State      string
+	FanOut     json.RawMessage
+	Cancelling bool
+	Total      int64
+	Succeeded  int64
+	Ended      int64
+	Held       int64
+	Busy       int64
+	Late       int64
+	Begun      bool
+}
+
+// Every open run that fans out, or the one that is named, with what has become of
+// its targets: one statement, so none of them is seen between two states.
+func (q *Queries) FanOuts(ctx context.Context, runID *uuid.UUID) ([]FanOutsRow, error) {
+	rows, err := q.db.Query(ctx, fanOuts, runID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FanOutsRow{}
+	for rows.Next() {
+		var i FanOutsRow
+		if err := rows.Scan(
+			&i.RunID,
+			&i.State,
+			&i.FanOut,
+			&i.Cancelling,
+			&i.Total,
+			&i.Succeeded,
+			&i.Ended,
+			&i.Held,
+			&i.Busy,
+			&i.Late,
+			&i.Begun,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const fansOut = `-- name: FansOut :one
+select exists (select 1 from run_queue q where q.run_id = $1 and q.fan_out is not null)::boolean
+`
+
+func (q *Queries) FansOut(ctx context.Context, runID uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, fansOut, runID)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const heldServer = `-- name: HeldServer :one
@@ -659,6 +890,42 @@ func (q *Queries) Known(ctx context.Context, runIds []uuid.UUID, attempts []int3
 	return items, nil
 }
 
+const letGo = `-- name: LetGo :many
+with next as (
+    select q.run_id from run_queue q join runs c on c.id = q.run_id
+    where c.parent_id = $1::uuid and q.held
+    order by c.id
+    limit $2
+    for update of q
+)
+update run_queue q
+set held = false, not_before = now(), reason = 'waiting_for_dispatch', reason_detail = '', reason_since = now()
+from next n
+where q.run_id = n.run_id
+returning q.run_id
+`
+
+// The next n children of a run, in the order of its targets.
+func (q *Queries) LetGo(ctx context.Context, parentID uuid.UUID, n int32) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, letGo, parentID, n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var run_id uuid.UUID
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const live = `-- name: Live :one
 select q.project_id, q.job_id, q.job_version, r.job_name
 from run_queue q join runs r on r.id = q.run_id
@@ -757,6 +1024,64 @@ func (q *Queries) LockAgent(ctx context.Context, agentID uuid.UUID, epoch int64)
 	return items, nil
 }
 
+const lockChildren = `-- name: LockChildren :many
+select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
+    (q.cancel_requested_at is not null)::boolean as cancelling
+from run_queue q join runs c on c.id = q.run_id
+where c.parent_id = $1::uuid
+order by q.run_id
+for update of q
+`
+
+type LockChildrenRow struct {
+	RunID      uuid.UUID
+	Attempt    int32
+	Fence      int64
+	AgentID    *uuid.UUID
+	AgentEpoch int64
+	State      string
+	Retries    int32
+	Misses     int32
+	Retry      json.RawMessage
+	StartedAt  *time.Time
+	Orphan     bool
+	Cancelling bool
+}
+
+func (q *Queries) LockChildren(ctx context.Context, parentID uuid.UUID) ([]LockChildrenRow, error) {
+	rows, err := q.db.Query(ctx, lockChildren, parentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LockChildrenRow{}
+	for rows.Next() {
+		var i LockChildrenRow
+		if err := rows.Scan(
+			&i.RunID,
+			&i.Attempt,
+			&i.Fence,
+			&i.AgentID,
+			&i.AgentEpoch,
+			&i.State,
+			&i.Retries,
+			&i.Misses,
+			&i.Retry,
+			&i.StartedAt,
+			&i.Orphan,
+			&i.Cancelling,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockExpiredAssignments = `-- name: LockExpiredAssignments :many
 select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
     q.orphan,
@@ -791,6 +1116,149 @@ func (q *Queries) LockExpiredAssignments(ctx context.Context, limit int32) ([]Lo
 	items := []LockExpiredAssignmentsRow{}
 	for rows.Next() {
 		var i LockExpiredAssignmentsRow
+		if err := rows.Scan(
+			&i.RunID,
+			&i.Attempt,
+			&i.Fence,
+			&i.AgentID,
+			&i.AgentEpoch,
+			&i.State,
+			&i.Retries,
+			&i.Misses,
+			&i.Retry,
+			&i.StartedAt,
+			&i.Orphan,
+			&i.Cancelling,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockFanOut = `-- name: LockFanOut :many
+select p.run_id from run_queue p where p.run_id = $1 and p.fan_out is not null for update skip locked
+`
+
+// None when another hub is at it.
+func (q *Queries) LockFanOut(ctx context.Context, runID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, lockFanOut, runID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var run_id uuid.UUID
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockHeldChildren = `-- name: LockHeldChildren :many
+select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
+    (q.cancel_requested_at is not null)::boolean as cancelling
+from run_queue q join runs c on c.id = q.run_id
+where c.parent_id = $1::uuid and q.held
+order by q.run_id
+for update of q
+`
+
+type LockHeldChildrenRow struct {
+	RunID      uuid.UUID
+	Attempt    int32
+	Fence      int64
+	AgentID    *uuid.UUID
+	AgentEpoch int64
+	State      string
+	Retries    int32
+	Misses     int32
+	Retry      json.RawMessage
+	StartedAt  *time.Time
+	Orphan     bool
+	Cancelling bool
+}
+
+func (q *Queries) LockHeldChildren(ctx context.Context, parentID uuid.UUID) ([]LockHeldChildrenRow, error) {
+	rows, err := q.db.Query(ctx, lockHeldChildren, parentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LockHeldChildrenRow{}
+	for rows.Next() {
+		var i LockHeldChildrenRow
+		if err := rows.Scan(
+			&i.RunID,
+			&i.Attempt,
+			&i.Fence,
+			&i.AgentID,
+			&i.AgentEpoch,
+			&i.State,
+			&i.Retries,
+			&i.Misses,
+			&i.Retry,
+			&i.StartedAt,
+			&i.Orphan,
+			&i.Cancelling,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockLateChildren = `-- name: LockLateChildren :many
+select q.run_id, q.attempt, q.fence, q.agent_id, q.agent_epoch, q.state, q.retries, q.misses, q.retry, q.started_at,
+    q.orphan,
+    (q.cancel_requested_at is not null)::boolean as cancelling
+from run_queue q join runs c on c.id = q.run_id
+where c.parent_id = $1::uuid and not q.held and q.agent_id is null
+  and q.not_before + make_interval(secs => $2::float8) < now()
+order by q.run_id
+for update of q
+`
+
+type LockLateChildrenRow struct {
+	RunID      uuid.UUID
+	Attempt    int32
+	Fence      int64
+	AgentID    *uuid.UUID
+	AgentEpoch int64
+	State      string
+	Retries    int32
+	Misses     int32
+	Retry      json.RawMessage
+	StartedAt  *time.Time
+	Orphan     bool
+	Cancelling bool
+}
+
+// Those that nobody has taken for too long, with what they waited for.
+func (q *Queries) LockLateChildren(ctx context.Context, parentID uuid.UUID, startWithinS float64) ([]LockLateChildrenRow, error) {
+	rows, err := q.db.Query(ctx, lockLateChildren, parentID, startWithinS)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LockLateChildrenRow{}
+	for rows.Next() {
+		var i LockLateChildrenRow
 		if err := rows.Scan(
 			&i.RunID,
 			&i.Attempt,
@@ -1048,6 +1516,34 @@ func (q *Queries) MarkStarted(ctx context.Context, arg MarkStartedParams) ([]Mar
 	return items, nil
 }
 
+const notSucceeded = `-- name: NotSucceeded :many
+select c.target from runs c
+where c.parent_id = $1::uuid and c.state not in ('open', 'succeeded')
+order by c.id
+limit $2
+`
+
+// Names of targets where the run did not succeed, in their order.
+func (q *Queries) NotSucceeded(ctx context.Context, parentID uuid.UUID, n int32) ([]string, error) {
+	rows, err := q.db.Query(ctx, notSucceeded, parentID, n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var target string
+		if err := rows.Scan(&target); err != nil {
+			return nil, err
+		}
+		items = append(items, target)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const openCounts = `-- name: OpenCounts :many
 select q.state, count(*) as n from run_queue q group by q.state
 `
@@ -1243,7 +1739,7 @@ const queued = `-- name: Queued :many
 select q.run_id, q.project_id, q.job_id, q.target, q.reason, q.reason_detail, q.reason_since, q.not_before,
     (q.not_before > now())::boolean as delayed
 from run_queue q
-where q.agent_id is null
+where q.agent_id is null and not q.held
 order by q.priority desc, q.run_id
 limit $1
 `
@@ -1381,11 +1877,11 @@ func (q *Queries) Renew(ctx context.Context, arg RenewParams) ([]RenewRow, error
 const requestCancel = `-- name: RequestCancel :exec
 update run_queue q
 set cancel_requested_at = coalesce(q.cancel_requested_at, now()), cancel_by = case q.cancel_by when '' then $1::text else q.cancel_by end
-where q.run_id = $2::uuid
+where q.run_id = any ($2::uuid[])
 `
 
-func (q *Queries) RequestCancel(ctx context.Context, cancelBy string, runID uuid.UUID) error {
-	_, err := q.db.Exec(ctx, requestCancel, cancelBy, runID)
+func (q *Queries) RequestCancel(ctx context.Context, cancelBy string, runIds []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, requestCancel, cancelBy, runIds)
 	return err
 }
 
@@ -1537,7 +2033,7 @@ update run_queue q
 set reason = a.reason, reason_detail = a.detail,
     reason_since = case when q.reason = a.reason then q.reason_since else now() end
 from asked a
-where q.run_id = a.run_id and q.agent_id is null and (q.reason, q.reason_detail) is distinct from (a.reason, a.detail)
+where q.run_id = a.run_id and q.agent_id is null and not q.held and (q.reason, q.reason_detail) is distinct from (a.reason, a.detail)
 returning q.run_id
 `
 
@@ -1664,6 +2160,35 @@ func (q *Queries) Settle(ctx context.Context, arg SettleParams) ([]SettleRow, er
 	for rows.Next() {
 		var i SettleRow
 		if err := rows.Scan(&i.ID, &i.Attempt, &i.Fence); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const waitReasons = `-- name: WaitReasons :many
+select q.run_id, q.reason_detail from run_queue q where q.run_id = any ($1::uuid[])
+`
+
+type WaitReasonsRow struct {
+	RunID        uuid.UUID
+	ReasonDetail string
+}
+
+func (q *Queries) WaitReasons(ctx context.Context, ids []uuid.UUID) ([]WaitReasonsRow, error) {
+	rows, err := q.db.Query(ctx, waitReasons, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []WaitReasonsRow{}
+	for rows.Next() {
+		var i WaitReasonsRow
+		if err := rows.Scan(&i.RunID, &i.ReasonDetail); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -147,6 +147,50 @@ func (q *Queries) Head(ctx context.Context, runID uuid.UUID, attempt int32) (Hea
 	return i, err
 }
 
+const heads = `-- name: Heads :many
+select run_id, attempt, durable, content, lines, open_line, complete
+from log_heads
+where (run_id, attempt) in (select unnest($1::uuid[]), unnest($2::integer[]))
+`
+
+type HeadsRow struct {
+	RunID    uuid.UUID
+	Attempt  int32
+	Durable  int64
+	Content  int64
+	Lines    int64
+	OpenLine bool
+	Complete bool
+}
+
+func (q *Queries) Heads(ctx context.Context, runIds []uuid.UUID, attempts []int32) ([]HeadsRow, error) {
+	rows, err := q.db.Query(ctx, heads, runIds, attempts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HeadsRow{}
+	for rows.Next() {
+		var i HeadsRow
+		if err := rows.Scan(
+			&i.RunID,
+			&i.Attempt,
+			&i.Durable,
+			&i.Content,
+			&i.Lines,
+			&i.OpenLine,
+			&i.Complete,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lastChunkAtLine = `-- name: LastChunkAtLine :one
 select off, content_off, first_line
 from log_chunks
