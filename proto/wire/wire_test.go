@@ -153,7 +153,9 @@ func (h *hub) Heartbeat(ctx context.Context, _ *agentv1.HeartbeatRequest) (*agen
 }
 
 // data is the hub on data connections.
-type data struct{ agentv1.UnimplementedHubDataServiceServer }
+type data struct {
+	agentv1.UnimplementedHubDataServiceServer
+}
 
 func (data) Upload(stream grpc.BidiStreamingServer[agentv1.UploadRequest, agentv1.UploadResponse]) error {
 	var n int64

@@ -587,7 +587,10 @@ func (s suite) agentEnds(t *testing.T) {
 	r.Close()
 	stop()
 	select {
-	case <-ended:
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("Run: %v", err)
+		}
 	case <-Context(t).Done():
 		t.Fatal("the agent does not end")
 	}

@@ -100,7 +100,8 @@ func TestAConsoleInATerminal(t *testing.T) {
 	}
 	p.types("until [ \"$(stty size)\" = '40 120' ]; do sleep 0.01; done; echo wi''der\r")
 	p.sees(`\nwider\r\n`)
-	p.types("sleep 1000; echo no''t this\r")
+	p.types("sh -c \"echo be''gun; exec sleep 1000\"; echo no''t this\r")
+	p.sees(`\nbegun\r\n`)
 	p.types("\x03") // is the shell's, not cronium's
 	p.sees(`ok> $`)
 	p.types("left='st''ill here'\r")

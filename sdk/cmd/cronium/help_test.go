@@ -38,7 +38,7 @@ func TestEveryCommandHasTwoExamplesThatAreRight(t *testing.T) {
 // after a pipe.
 func typed(line string) [][]string {
 	var calls [][]string
-	for _, found := range regexp.MustCompile(`(?:^|[|(] ?|^[A-Z_]+=\S+ )cronium\b([^|()>]*)`).FindAllStringSubmatch(line, -1) {
+	for _, found := range regexp.MustCompile(`(?:^|[|(] ?|^[A-Z_]+=\S+ )cronium\b([^|()<>]*)`).FindAllStringSubmatch(line, -1) {
 		var args []string
 		for _, word := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(found[1], -1) {
 			args = append(args, strings.Trim(word, "'"))

@@ -261,7 +261,7 @@ type serversTrustCmd struct {
 
 func (serversTrustCmd) Help() string {
 	return examples("cronium servers trust db-1 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU", "",
-		"ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", "on the server: prints what to compare with")
+		"cronium servers check db-1", "shows the key to compare with what ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub prints on the server")
 }
 
 func (s *serversTrustCmd) Run(a *app) error {
