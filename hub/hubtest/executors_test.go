@@ -2,8 +2,6 @@ package hubtest_test
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -96,10 +94,9 @@ func setUp(t *testing.T, w *hubtest.World) {
 // addServer adds a server that shows the key that was announced, and lets us in.
 func addServer(t *testing.T, c *client.Client, name string, s *sshtest.Server) {
 	t.Helper()
-	sum := sha256.Sum256(s.HostKey)
 	_, err := c.AddServer(t.Context(), "default", client.ServerRequest{Name: name, Address: s.Addr, User: s.User,
 		Credential:  client.Opener{PrivateKey: string(s.Credential().GetPrivateKeyPem())},
-		Fingerprint: "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])})
+		Fingerprint: s.Fingerprint()})
 	if err != nil {
 		t.Fatalf("add %s: %v", name, err)
 	}

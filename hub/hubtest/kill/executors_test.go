@@ -2,8 +2,6 @@ package kill
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,10 +74,9 @@ func everywhere(t *testing.T) (*hubtest.Machine, *sshtest.Apart, []place) {
 
 func addServer(t *testing.T, m *hubtest.Machine, name string, s *sshtest.Server) {
 	t.Helper()
-	sum := sha256.Sum256(s.HostKey)
 	if _, err := m.Client.AddServer(t.Context(), "default", client.ServerRequest{Name: name, Address: s.Addr, User: s.User,
 		Credential:  client.Opener{PrivateKey: string(s.Credential().GetPrivateKeyPem())},
-		Fingerprint: "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])}); err != nil {
+		Fingerprint: s.Fingerprint()}); err != nil {
 		t.Fatalf("add %s: %v", name, err)
 	}
 	if got, err := m.Client.CheckServer(t.Context(), "default", name); err != nil || got.State != "reachable" {

@@ -8,7 +8,10 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -271,6 +274,26 @@ func (s *Server) Proto() *runnerv1.Server {
 // Credential opens it.
 func (s *Server) Credential() *agentv1.Credential {
 	return &agentv1.Credential{ServerId: s.ID, PrivateKeyPem: s.key}
+}
+
+// Authorize lets in who has the key of this line of authorized_keys.
+func (s *Server) Authorize(t testing.TB, line string) {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(filepath.Dir(s.Cache)), "authorized_keys")
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = fmt.Fprintln(f, line)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Fingerprint is that of the host key, as ssh-keygen prints it.
+func (s *Server) Fingerprint() string {
+	sum := sha256.Sum256(s.HostKey)
+	return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
 }
 
 // Base is where we are on the server.
