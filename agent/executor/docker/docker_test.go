@@ -24,13 +24,13 @@ const agentID = "01a21783-0d22-78b5-b489-b03b3680e22a"
 
 func TestMain(m *testing.M) { executortest.MainThen(m, dockertest.Stop) }
 
-func create(t *testing.T) executor.Executor {
+func create(t testing.TB) executor.Executor {
 	t.Helper()
 	return createWith(t, docker.Config{Host: dockertest.Start(t).Host})
 }
 
 // createWith completes the configuration of an executor.
-func createWith(t *testing.T, c docker.Config) executor.Executor {
+func createWith(t testing.TB, c docker.Config) executor.Executor {
 	t.Helper()
 	c.Runner, c.AgentID, c.Now, c.Log = executortest.StaticRunner(t), agentID, time.Now, slog.New(slog.DiscardHandler)
 	x, err := docker.New(t.Context(), c)
@@ -46,7 +46,7 @@ func prepare(p *runnerv1.Payload) {
 }
 
 func TestContainersKeepTheContract(t *testing.T) {
-	executortest.Suite(t, executortest.Subject{Create: create, Prepare: prepare, Exists: exists})
+	executortest.Suite(t, executortest.Subject{Create: func(t *testing.T) executor.Executor { return create(t) }, Prepare: prepare, Exists: exists})
 }
 
 // exists looks on the host for a process that sees the attempt's directory mounted

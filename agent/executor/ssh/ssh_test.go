@@ -50,14 +50,14 @@ func common(t *testing.T) *sshtest.Server {
 }
 
 // config is that of an executor that has the credentials of some servers.
-func config(t *testing.T, credentials ...*agentv1.Credential) ssh.Config {
+func config(t testing.TB, credentials ...*agentv1.Credential) ssh.Config {
 	t.Helper()
 	return ssh.Config{Runner: executortest.StaticRunner(t), AgentID: agentID, Keys: executortest.Handover(nil).GetKeys(),
 		Credentials: func(context.Context, journal.Ref) ([]*agentv1.Credential, error) { return credentials, nil },
 		Now:         time.Now, Log: slog.New(slog.DiscardHandler)}
 }
 
-func create(t *testing.T, c ssh.Config) *ssh.Executor {
+func create(t testing.TB, c ssh.Config) *ssh.Executor {
 	t.Helper()
 	x, err := ssh.New(c)
 	if err != nil {

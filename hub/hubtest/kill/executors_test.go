@@ -2,6 +2,7 @@ package kill
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,20 +37,9 @@ done
 exit 7
 `
 
-// scriptSeconds is how long the scripts last through which agents are killed and
-// connections cut, a minute of it. CRONIUM_ENDURE makes it longer.
-func scriptSeconds(t *testing.T) int {
-	t.Helper()
-	text := os.Getenv("CRONIUM_ENDURE")
-	if text == "" {
-		return 90
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 90 {
-		t.Fatalf("CRONIUM_ENDURE is %q, want seconds, 90 or more", text)
-	}
-	return n
-}
+// seconds is how long the scripts last through which agents are killed and connections
+// cut, a minute of it.
+var seconds = flag.Int("seconds", 90, "how long the scripts of the executors' test last, 90 or more")
 
 // place is one way to run a script, and what makes a job's definition go there.
 type place struct {
@@ -105,10 +95,9 @@ func (p place) start(t *testing.T, m *hubtest.Machine, source string, inputs map
 // away.
 func TestScriptsOutliveAgentsAndConnectionsOnEachExecutor(t *testing.T) {
 	m, server, places := everywhere(t)
-	seconds := scriptSeconds(t)
 	started := map[string]client.Run{}
 	for _, p := range places {
-		started[p.name] = p.start(t, m, counting, map[string]client.Input{"seconds": {Type: "integer", Default: seconds}})
+		started[p.name] = p.start(t, m, counting, map[string]client.Input{"seconds": {Type: "integer", Default: *seconds}})
 	}
 	for _, p := range places {
 		awaitLine(t, m, started[p.name].ID, "line 1\n")
@@ -131,9 +120,9 @@ func TestScriptsOutliveAgentsAndConnectionsOnEachExecutor(t *testing.T) {
 	server.Mend(t)
 
 	for _, p := range places {
-		run := m.Finish(started[p.name].ID, time.Duration(seconds)*time.Second+3*time.Minute)
+		run := m.Finish(started[p.name].ID, time.Duration(*seconds)*time.Second+3*time.Minute)
 		checkRun(t, run, 7)
-		checkCounted(t, m, p.name, run, seconds)
+		checkCounted(t, m, p.name, run, *seconds)
 	}
 }
 
