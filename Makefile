@@ -72,7 +72,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 check: deps lint generate-diff test-go test-web ## The everyday check: import rules, lint, generated files, tests
 
 .PHONY: test
-test: install-test build check test-race test-whole ## Everything, from a fresh clone on a fresh machine
+test: install-test build deps lint generate-diff test-web test-rest test-race test-whole ## Everything, from a fresh clone on a fresh machine
 
 .PHONY: install-test
 install-test: ## Install what the tests need on top (Chromium, Valkey)
@@ -83,10 +83,16 @@ install-test: ## Install what the tests need on top (Chromium, Valkey)
 test-go: web/dist/index.html ## Go tests of the rooms
 	go test $$(go list ./... | grep -v /hub/hubtest)
 
-# Data races are looked for where goroutines meet.
+# Where goroutines meet, data races are looked for.
+RACED := ./agent/... ./hub/bus ./hub/run ./hub/runlog ./hub/schedule/... ./hub/dispatch ./hub/fleet ./hub/agentapi ./proto/...
+
 .PHONY: test-race
-test-race: ## The same for data races, where goroutines meet
-	CGO_ENABLED=1 go test -race ./agent/... ./hub/bus ./hub/run ./hub/runlog ./hub/schedule/... ./hub/dispatch ./hub/fleet ./hub/agentapi ./proto/...
+test-race: ## Go tests with the race detector, where goroutines meet
+	CGO_ENABLED=1 go test -race -timeout 20m $(RACED)
+
+.PHONY: test-rest
+test-rest: web/dist/index.html ## Go tests of the other rooms
+	go test $$(go list ./... | grep -v /hub/hubtest | grep -vxFf <(go list $(RACED)))
 
 .PHONY: test-whole
 test-whole: build ## Whole hubs and agents: both walks, hostile scripts, the CLI, Chromium, kill -9, make demo

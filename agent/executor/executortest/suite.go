@@ -588,7 +588,7 @@ func (s suite) agentEnds(t *testing.T) {
 	stop()
 	select {
 	case err := <-ended:
-		if err != nil {
+		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("Run: %v", err)
 		}
 	case <-Context(t).Done():
