@@ -53,12 +53,9 @@ func TestAnUpgradeDisturbsNothingAndABadOneIsUndone(t *testing.T) {
 		t.Fatalf("a host that has the hub's version may be upgraded to %q", host.UpgradeTo)
 	}
 
-	dir := filepath.Join(m.Dir, "witness")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := m.OpenDir("witness")
 	put(t, m, "witness", fmt.Sprintf(witness, dir))
-	put(t, m, "who", `readlink /proc/$PPID/exe`)
+	put(t, m, "who", `echo "$CRONIUM_RUNNER"`)
 	run := start(t, m, "witness")
 	read := func(name string) string {
 		text, _ := os.ReadFile(filepath.Join(dir, name))
@@ -85,7 +82,7 @@ func TestAnUpgradeDisturbsNothingAndABadOneIsUndone(t *testing.T) {
 	if got := strings.TrimSpace(read("starts")); got != script {
 		t.Errorf("the script was started as %q, and before the upgrade as %q", got, script)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "stop"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "stop"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	done := m.Finish(run.ID, 2*time.Minute)

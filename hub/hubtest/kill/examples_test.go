@@ -47,6 +47,7 @@ sys.stdout, sys.stderr = Witness(sys.stdout, w + ".stdout"), Witness(sys.stderr,
 }
 
 func TestKillNineDuringTheExamples(t *testing.T) {
+	t.Parallel()
 	m := hubtest.NewMachine(t)
 	dir := m.OpenDir("witness")
 	jobs := applyExamples(t, m, dir)

@@ -94,6 +94,7 @@ func (p place) start(t *testing.T, m *hubtest.Machine, source string, inputs map
 // the connection to the server for a minute, once under the agent and once while it is
 // away.
 func TestScriptsOutliveAgentsAndConnectionsOnEachExecutor(t *testing.T) {
+	t.Parallel()
 	m, server, places := everywhere(t)
 	started := map[string]client.Run{}
 	for _, p := range places {
@@ -198,6 +199,7 @@ func awaitNews(t *testing.T, m *hubtest.Machine, id string) {
 
 // TestADeadRunnerLeavesNothingOnAnyExecutor kills cronium-runner.
 func TestADeadRunnerLeavesNothingOnAnyExecutor(t *testing.T) {
+	t.Parallel()
 	m, _, places := everywhere(t)
 	for _, p := range places {
 		run := p.start(t, m, `setsid sleep 600 & sleep 600 & echo "ready"; wait`, nil)

@@ -39,6 +39,7 @@ const (
 )
 
 func TestKillNineLosesNothing(t *testing.T) {
+	t.Parallel()
 	m := hubtest.NewMachine(t)
 	dir := m.OpenDir("witness")
 	put(t, m, dir)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -18,11 +19,13 @@ type Apart struct {
 	cable string // our end of it
 }
 
+var apart atomic.Int32 // how many there were in this process
+
 // StartApart is [Start] for a server in a network namespace.
 func StartApart(t testing.TB, lines ...string) *Apart {
 	t.Helper()
-	n := os.Getpid() % 250
-	space, here, there := fmt.Sprintf("cronium-%d", os.Getpid()), fmt.Sprintf("crh%d", n), fmt.Sprintf("crt%d", n)
+	n := (os.Getpid() + int(apart.Add(1))*53) % 250
+	space, here, there := fmt.Sprintf("cronium-%d-%d", os.Getpid(), n), fmt.Sprintf("crh%d", n), fmt.Sprintf("crt%d", n)
 	addr := fmt.Sprintf("198.18.%d.2", n) // 198.18.0.0/15 is for tests (RFC 2544)
 	command(t, "ip", "netns", "add", space)
 	t.Cleanup(func() { command(t, "ip", "netns", "delete", space) }) // the cable goes with it
