@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cronium/cronium/sdk/dependency"
 	"github.com/cronium/cronium/sdk/problem"
@@ -16,8 +17,8 @@ func normaliseDependencies(s Spec) ([]string, error) {
 	case s.Container != nil:
 		return nil, ErrDependencies.With("The job has dependencies and a container").
 			Hinted("Use an image that has the packages, or remove spec.container.").At("spec.dependencies")
-	case s.Target.Server != "", len(s.Target.Servers) > 0:
-		return nil, ErrDependencies.With("The job has dependencies and runs on servers").
+	case len(s.Target.All()) > 0:
+		return nil, ErrDependencies.With("The job has dependencies and runs on %s", strings.Join(s.Target.All(), ", ")).
 			Hinted("Install the packages on them, or choose a host by labels.").At("spec.dependencies")
 	}
 	sorted, at, err := dependency.Check(s.Language(), s.Dependencies)

@@ -363,6 +363,9 @@ func TestBadDefinitionsAreRefusedWithCodeAndField(t *testing.T) {
 		{"dependencies on a server", func(d *Definition) {
 			d.Spec.Script.Language, d.Spec.Dependencies, d.Spec.Target = "python", []string{"requests"}, Target{Server: "db-1"}
 		}, ErrDependencies, "spec.dependencies", "db-1"},
+		{"dependencies on servers", func(d *Definition) {
+			d.Spec.Script.Language, d.Spec.Dependencies, d.Spec.Target = "python", []string{"requests"}, Target{Servers: []string{"db-1", "db-2"}}
+		}, ErrDependencies, "spec.dependencies", "db-1, db-2"},
 		{"LD_PRELOAD", func(d *Definition) { d.Spec.Env = map[string]string{"LD_PRELOAD": "x"} }, ErrEnv, "spec.env.LD_PRELOAD", "LD_PRELOAD may not be set"},
 		{"A=B", func(d *Definition) { d.Spec.Env = map[string]string{"A=B": "x"} }, ErrEnv, "spec.env", "name must match"},
 		{"empty variable", func(d *Definition) { d.Spec.Env = map[string]string{"": "x"} }, ErrEnv, "spec.env", ""},
